@@ -1,0 +1,75 @@
+// Package bundle is how files travel from the daemon to a component.
+//
+// A [Bundle] is every file that one component reads, under one digest. It is
+// cut into chunks, each held by one immutable ConfigMap that is named by its
+// content, and one small [Index] lists the chunks of the bundle that should be
+// live. Writing the index is the one write that switches every agent from one
+// whole bundle to the next; a change writes only the chunks that it changed.
+//
+// Everything here is pure: the daemon makes bundles with [New] and the agent
+// puts them together again with [Assemble], which trusts nothing that it reads.
+package bundle
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"slices"
+)
+
+// The components that read bundles.
+const (
+	Prometheus   = "prometheus"
+	Alertmanager = "alertmanager"
+)
+
+// File is one file of a bundle. Path is slash-separated and relative.
+type File struct {
+	Path    string
+	Content []byte
+}
+
+// Bundle is every file that one component reads.
+type Bundle struct {
+	Component string
+	// Digest is the SHA-256, in hex, of the chunks' digests in order.
+	Digest string
+	Chunks []*Chunk // sorted by digest, each once
+}
+
+// New joins the chunks of all owners (see [Cut]) into the component's bundle.
+func New(component string, chunks []*Chunk) Bundle {
+	chunks = slices.Clone(chunks)
+	slices.SortFunc(chunks, func(a, b *Chunk) int { return cmp.Compare(a.Digest, b.Digest) })
+	chunks = slices.CompactFunc(chunks, func(a, b *Chunk) bool { return a.Digest == b.Digest })
+	b := Bundle{Component: component, Chunks: chunks}
+	b.Digest = digestOf(b.Ref("").Chunks)
+	return b
+}
+
+// Ref names the bundle as an index does. The revision is for people only.
+func (b Bundle) Ref(revision string) Ref {
+	ref := Ref{Digest: b.Digest, Revision: revision, Chunks: make([]string, 0, len(b.Chunks))}
+	for _, c := range b.Chunks {
+		ref.Chunks = append(ref.Chunks, c.Digest)
+	}
+	return ref
+}
+
+// digestOf hashes the strings with their lengths, so that no two lists collide by joining.
+func digestOf(parts []string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		writeSized(h, p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func writeSized(h hash.Hash, s string) {
+	var size [8]byte
+	binary.BigEndian.PutUint64(size[:], uint64(len(s)))
+	h.Write(size[:])
+	h.Write([]byte(s))
+}

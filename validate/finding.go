@@ -1,0 +1,68 @@
+package validate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+)
+
+// Severity says whether a finding blocks.
+type Severity string
+
+const (
+	Error   Severity = "error"   // blocks: the owner's files do not go live
+	Warning Severity = "warning" // reported only
+)
+
+// Finding is one result of validation. Findings are data, not errors: they are
+// sorted, and the same repo gives the same bytes.
+type Finding struct {
+	Check    string   `json:"check"` // stable id, e.g. "rules/syntax"
+	Severity Severity `json:"severity"`
+	repolayout.Pos
+	// Owner is the team that has to act; empty when it is the whole repo's.
+	Owner   string `json:"owner,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	// Others are the other teams that have a part in it, e.g. in a duplicate.
+	Others []string `json:"others,omitempty"`
+}
+
+// String is the finding on one line, as compilers print it.
+func (f Finding) String() string {
+	at := f.File
+	if f.Line > 0 {
+		at = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+	}
+	return fmt.Sprintf("%s: %s: %s [%s]", at, f.Severity, f.Message, f.Check)
+}
+
+// Sort puts findings in their one order and drops repeats: by place, then severity, check and message.
+func Sort(findings []Finding) []Finding {
+	slices.SortFunc(findings, compare)
+	return slices.CompactFunc(findings, func(a, b Finding) bool { return compare(a, b) == 0 })
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.File, b.File),
+		cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Severity, b.Severity),
+		cmp.Compare(a.Check, b.Check),
+		cmp.Compare(a.Message, b.Message),
+	)
+}
+
+// Blocking returns the findings that are errors.
+func Blocking(findings []Finding) []Finding {
+	var out []Finding
+	for _, f := range findings {
+		if f.Severity == Error {
+			out = append(out, f)
+		}
+	}
+	return out
+}
