@@ -1,6 +1,8 @@
 package repolayout
 
 import (
+	"strings"
+
 	"github.com/prometheus/prometheus/model/rulefmt"
 )
 
@@ -12,12 +14,45 @@ type Pos struct {
 	Column int    `json:"column,omitempty"`
 }
 
+// Place is where the value of one key stands.
+type Place struct {
+	Path string
+	Pos  Pos
+}
+
+// Places says where values stand. Paths into our own files are written
+// "routes[0].receivers[1].slack.urlKey"; in rule files they are names of labels.
+type Places []Place
+
+// At is the place of a path, or of the nearest thing around it that has one.
+func (p Places) At(path string) Pos {
+	for path != "" {
+		if at, ok := p.find(path); ok {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	at, _ := p.find("")
+	return at
+}
+
+func (p Places) find(path string) (Pos, bool) {
+	for i := range p {
+		if p[i].Path == path {
+			return p[i].Pos, true
+		}
+	}
+	return Pos{}, false
+}
+
 // Problem is one thing that the loader could not accept. The rest of the repo
 // is loaded all the same, so that one broken file hides no other.
 type Problem struct {
 	Pos
-	// Check is the stable id of what was broken, e.g. "layout/unknown-key".
+	// Check is the stable id of what was broken, e.g. "layout/unknown-key"; see [Checks].
 	Check string
+	// Warning is set where the repo can be used all the same.
+	Warning bool
 	// Owner is the team whose folder holds the file; empty for the repo's own.
 	Owner   string
 	Message string
@@ -62,23 +97,26 @@ type RuleFile struct {
 	// Environment is the one environment it is meant for (rules/ENV/*.yaml), or
 	// empty for all of them (rules/*.yaml).
 	Environment string
-	Groups      []RuleGroup
+	// Groups are those of the first document, which is all that Prometheus
+	// reads, as far as they could be read; rulefmt says what is wrong with them.
+	Groups []RuleGroup
 }
 
 // RuleGroup is upstream's rule group and where its parts stand.
 type RuleGroup struct {
 	rulefmt.RuleGroup
-	Pos     Pos
-	RulePos []RulePos // one for each of Rules
+	Pos      Pos
+	LabelPos Places    // the values of the group's labels, by name
+	RulePos  []RulePos // one for each of Rules
 }
 
 // RulePos says where the parts of one rule stand.
 type RulePos struct {
 	Rule        Pos
-	Name        Pos // the value of alert or record
-	Expr        Pos // the value of expr
-	Labels      map[string]Pos
-	Annotations map[string]Pos
+	Name        Pos    // the value of alert or record
+	Expr        Pos    // the value of expr
+	Labels      Places // the values, by label name
+	Annotations Places // the values, by annotation name
 }
 
 // ScrapeFile is one file of scrape_configs, in the format that Prometheus's

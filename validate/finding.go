@@ -39,7 +39,7 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s: %s [%s]", at, f.Severity, f.Message, f.Check)
 }
 
-// Sort puts findings in their one order and drops repeats: by place, then severity, check and message.
+// Sort puts findings in their one order and drops repeats: by place, then severity, check, message and owner.
 func Sort(findings []Finding) []Finding {
 	slices.SortFunc(findings, compare)
 	return slices.CompactFunc(findings, func(a, b Finding) bool { return compare(a, b) == 0 })
@@ -53,6 +53,8 @@ func compare(a, b Finding) int {
 		cmp.Compare(a.Severity, b.Severity),
 		cmp.Compare(a.Check, b.Check),
 		cmp.Compare(a.Message, b.Message),
+		cmp.Compare(a.Owner, b.Owner),
+		cmp.Compare(a.Hint, b.Hint),
 	)
 }
 

@@ -25,10 +25,12 @@ const (
 	Alertmanager = "alertmanager"
 )
 
-// File is one file of a bundle. Path is slash-separated and relative.
+// File is one file of a bundle. Path is slash-separated and relative. Content
+// is a string so that a chunk can share its memory: at 100,000 rules a copy
+// would be 78 MB.
 type File struct {
 	Path    string
-	Content []byte
+	Content string
 }
 
 // Bundle is every file that one component reads.
@@ -60,16 +62,19 @@ func (b Bundle) Ref(revision string) Ref {
 
 // digestOf hashes the strings with their lengths, so that no two lists collide by joining.
 func digestOf(parts []string) string {
-	h := sha256.New()
+	h, buf := sha256.New(), make([]byte, 4096)
 	for _, p := range parts {
-		writeSized(h, p)
+		writeSized(h, buf, p)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func writeSized(h hash.Hash, s string) {
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(s)))
-	h.Write(size[:])
-	h.Write([]byte(s))
+// writeSized goes through buf because []byte(s) would copy every chunk to the heap.
+func writeSized(h hash.Hash, buf []byte, s string) {
+	h.Write(binary.BigEndian.AppendUint64(buf[:0], uint64(len(s))))
+	for len(s) > 0 {
+		n := copy(buf, s)
+		h.Write(buf[:n])
+		s = s[n:]
+	}
 }

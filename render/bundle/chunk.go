@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -110,12 +111,20 @@ func (c *Chunk) pieces() ([]piece, error) {
 		if !ok {
 			return nil, fmt.Errorf("chunk %s: %s names the key %q, which is not there", c.Digest, manifestKey, e.Key)
 		}
-		if !fs.ValidPath(e.Path) || e.Path == "." {
-			return nil, fmt.Errorf("chunk %s: %q is no path inside a bundle", c.Digest, e.Path)
+		if err := checkPath(e.Path); err != nil {
+			return nil, fmt.Errorf("chunk %s: %w", c.Digest, err)
 		}
 		out = append(out, piece{path: e.Path, part: e.Part, of: e.Of, content: content})
 	}
 	return out, nil
+}
+
+// checkPath refuses a path that would leave the bundle's folder or that no file can have.
+func checkPath(path string) error {
+	if !fs.ValidPath(path) || path == "." || strings.ContainsRune(path, 0) {
+		return fmt.Errorf("%q is no path inside a bundle", path)
+	}
+	return nil
 }
 
 // Assemble checks every chunk against its digest and all of them against the
@@ -155,20 +164,53 @@ func verify(ref Ref, chunks []*Chunk) error {
 // join puts sorted pieces together into whole files.
 func join(all []piece) ([]File, error) {
 	var files []File
-	for i := 0; i < len(all); {
-		path, content, want := all[i].path, []byte(nil), max(all[i].of, 1)
-		n := 0
-		for ; i < len(all) && all[i].path == path; i++ {
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].path == all[0].path {
 			n++
-			if all[i].of > 0 && all[i].part != n {
-				return nil, fmt.Errorf("%s: part %d of %d stands where part %d should", path, all[i].part, all[i].of, n)
-			}
-			content = append(content, all[i].content...)
 		}
-		if n != want {
-			return nil, fmt.Errorf("%s: %d of %d parts are there", path, n, want)
+		file, err := joinFile(all[:n])
+		if err != nil {
+			return nil, err
 		}
-		files = append(files, File{Path: path, Content: content})
+		files = append(files, file)
+		all = all[n:]
 	}
-	return files, nil
+	return files, checkFolders(files)
+}
+
+// joinFile makes one file of all the pieces that name its path. A whole file
+// shares the memory of its chunk.
+func joinFile(pieces []piece) (File, error) {
+	path, of := pieces[0].path, pieces[0].of
+	if len(pieces) == 1 && of == 0 && pieces[0].part == 0 {
+		return File{Path: path, Content: pieces[0].content}, nil
+	}
+	if len(pieces) != of {
+		return File{}, fmt.Errorf("%s: %d of %d parts are there", path, len(pieces), of)
+	}
+	var content strings.Builder
+	for i, p := range pieces {
+		if p.part != i+1 || p.of != of {
+			return File{}, fmt.Errorf("%s: part %d of %d stands where part %d of %d should", path, p.part, p.of, i+1, of)
+		}
+		content.WriteString(p.content)
+	}
+	return File{Path: path, Content: content.String()}, nil
+}
+
+// checkFolders refuses a file whose path is another one's folder.
+func checkFolders(files []File) error {
+	names := make(map[string]bool, len(files))
+	for _, f := range files {
+		names[f.Path] = true
+	}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			if names[dir] {
+				return fmt.Errorf("%s is a file and the folder of %s", dir, f.Path)
+			}
+		}
+	}
+	return nil
 }

@@ -1,12 +1,12 @@
 package bundle
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -26,13 +26,22 @@ const (
 //   - a file too large for a chunk is cut after lines that its own content
 //     chooses, so that a line put in shifts no cut further down.
 //
-// Files must have distinct paths.
+// Files must have distinct paths and hold UTF-8: the API server would put
+// another character wherever a ConfigMap holds anything else.
 func Cut(owner string, files []File) ([]*Chunk, error) {
-	var pieces []piece
-	for _, f := range files {
+	files = slices.SortedFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	pieces := make([]piece, 0, len(files))
+	for i, f := range files {
+		switch err := checkPath(f.Path); {
+		case err != nil:
+			return nil, err
+		case i > 0 && files[i-1].Path == f.Path:
+			return nil, fmt.Errorf("%s: two files have this path", f.Path)
+		case !utf8.ValidString(f.Path) || !utf8.ValidString(f.Content):
+			return nil, fmt.Errorf("%q: not UTF-8, which a ConfigMap cannot hold; save the file as UTF-8", f.Path)
+		}
 		pieces = append(pieces, cutFile(f)...)
 	}
-	slices.SortFunc(pieces, comparePieces)
 	return deal(owner, pieces, 0)
 }
 
@@ -85,12 +94,12 @@ func (p piece) bit(n int) byte {
 // cutFile leaves a file whole if it fits a chunk.
 func cutFile(f File) []piece {
 	if len(f.Content) <= maxPart {
-		return []piece{{path: f.Path, content: string(f.Content)}}
+		return []piece{{path: f.Path, content: f.Content}}
 	}
 	var pieces []piece
 	for rest := f.Content; len(rest) > 0; {
 		n := cutAt(rest)
-		pieces = append(pieces, piece{path: f.Path, part: len(pieces) + 1, content: string(rest[:n])})
+		pieces = append(pieces, piece{path: f.Path, part: len(pieces) + 1, content: rest[:n]})
 		rest = rest[n:]
 	}
 	for i := range pieces {
@@ -101,18 +110,18 @@ func cutFile(f File) []piece {
 
 // cutAt finds where the first part of content ends: after the first line, from
 // minPart on, whose hash has its low bits clear, and at maxPart at the latest.
-func cutAt(content []byte) int {
+func cutAt(content string) int {
 	const oneIn = 1 << 9
 	end := min(len(content), maxPart)
 	for at := min(minPart, end); at < end; {
-		n := bytes.IndexByte(content[at:end], '\n')
+		n := strings.IndexByte(content[at:end], '\n')
 		if n < 0 {
 			break
 		}
 		line := content[at : at+n]
 		at += n + 1
 		h := fnv.New64a()
-		h.Write(line)
+		h.Write([]byte(line))
 		if h.Sum64()%oneIn == 0 {
 			return at
 		}
@@ -120,7 +129,7 @@ func cutAt(content []byte) int {
 	if len(content) <= maxPart {
 		return len(content)
 	}
-	if n := bytes.LastIndexByte(content[:end], '\n'); n > 0 {
+	if n := strings.LastIndexByte(content[:end], '\n'); n > 0 {
 		return n + 1
 	}
 	for end > 1 && !utf8.RuneStart(content[end]) {

@@ -1,0 +1,72 @@
+package build
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/watchbill/watchbill/render"
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate"
+)
+
+// configChecks remembers, for each environment, the verdict on the
+// configurations that were rendered last, so that a change of a rule does not
+// load every team's routes again.
+type configChecks map[string]verdict
+
+type verdict struct {
+	of       [sha256.Size]byte // the rendered configurations and the templates
+	findings []validate.Finding
+}
+
+func (c configChecks) check(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Environment) []validate.Finding {
+	prometheus, err := r.PrometheusConfig(repo, env)
+	if err != nil {
+		return []validate.Finding{unrendered(env, err)}
+	}
+	alertmanager, err := r.AlertmanagerConfig(repo, env)
+	if err != nil {
+		return []validate.Finding{unrendered(env, err)}
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %s%d %s", len(prometheus), prometheus, len(alertmanager), alertmanager)
+	for _, t := range repo.Templates {
+		fmt.Fprintf(h, "%s %s\n", t.Path, t.Digest)
+	}
+	of := [sha256.Size]byte(h.Sum(nil))
+	if last, ok := c[env.Name]; ok && last.of == of {
+		return last.findings
+	}
+	findings := validate.PrometheusConfig(env.Pos.File, prometheus)
+	routing := validate.AlertmanagerConfig(env.Pos.File, "", alertmanager, repo.Templates...)
+	if len(validate.Blocking(routing)) > 0 {
+		routing = blameRouting(r, repo, env, routing)
+	}
+	findings = append(findings, routing...)
+	c[env.Name] = verdict{of, findings}
+	return findings
+}
+
+// blameRouting loads each team's part of the Alertmanager configuration by
+// itself; if every one is fine alone, the fault is the whole's.
+func blameRouting(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Environment, whole []validate.Finding) []validate.Finding {
+	var found []validate.Finding
+	for _, t := range repo.Teams {
+		content, err := r.AlertmanagerConfig(repo.WithTeams([]*repolayout.Team{t}), env)
+		if err != nil {
+			continue // the whole would not have been rendered either
+		}
+		found = append(found, validate.AlertmanagerConfig(t.Spec.Pos.File, t.Name, content, repo.Templates...)...)
+	}
+	if len(validate.Blocking(found)) == 0 {
+		return whole
+	}
+	return found
+}
+
+func unrendered(env *repolayout.Environment, err error) validate.Finding {
+	return validate.Finding{
+		Check: "render/config", Severity: validate.Error,
+		Pos: repolayout.Pos{File: env.Pos.File}, Message: err.Error(),
+	}
+}

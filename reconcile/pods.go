@@ -1,0 +1,132 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/watchbill/watchbill/reconcile/proof"
+)
+
+// watched are the two informers beside the view: the pods that give proof, and
+// the rollback that a person asks for.
+type watched struct {
+	pods, rollback informers.SharedInformerFactory
+	rollbacks      cache.SharedIndexInformer
+}
+
+// watchPods keeps the prover's replicas true, and wakes the loop when a person asks for a rollback.
+func watchPods(client kubernetes.Interface, namespace, environment string, prover *proof.Prover, wake func()) (*watched, error) {
+	selector := "app.kubernetes.io/managed-by=watchbill,app.kubernetes.io/instance=" + environment
+	w := &watched{
+		pods: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
+			informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }),
+			informers.WithTransform(slim)),
+		rollback: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
+			informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, RollbackName).String()
+			})),
+	}
+	pods := w.pods.Core().V1().Pods().Informer()
+	update := func() { prover.SetReplicas(replicas(pods.GetStore().List())) }
+	if _, err := pods.AddEventHandler(onAny(update)); err != nil {
+		return nil, fmt.Errorf("watch pods: %w", err)
+	}
+	w.rollbacks = w.rollback.Core().V1().ConfigMaps().Informer()
+	if _, err := w.rollbacks.AddEventHandler(onAny(wake)); err != nil {
+		return nil, fmt.Errorf("watch configmap %s: %w", RollbackName, err)
+	}
+	return w, nil
+}
+
+func onAny(do func()) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { do() },
+		UpdateFunc: func(any, any) { do() },
+		DeleteFunc: func(any) { do() },
+	}
+}
+
+func (w *watched) start(ctx context.Context) error {
+	for _, f := range []informers.SharedInformerFactory{w.pods, w.rollback} {
+		f.Start(ctx.Done())
+		for kind, synced := range f.WaitForCacheSync(ctx.Done()) {
+			if !synced {
+				return fmt.Errorf("watch %s: %w", kind, context.Cause(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+func (w *watched) stop() {
+	w.pods.Shutdown()
+	w.rollback.Shutdown()
+}
+
+// request is what a person asks for now.
+func (w *watched) request() Rollback {
+	for _, obj := range w.rollbacks.GetStore().List() {
+		if cm, ok := obj.(*corev1.ConfigMap); ok {
+			return parseRollback(cm)
+		}
+	}
+	return Rollback{}
+}
+
+// replicas are the pods that are to stay and have an address.
+func replicas(pods []any) []proof.Replica {
+	var out []proof.Replica
+	for _, obj := range pods {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok || pod.DeletionTimestamp != nil || pod.Status.PodIP == "" {
+			continue
+		}
+		out = append(out, proof.Replica{
+			Pod: pod.Name, Component: pod.Labels["app.kubernetes.io/name"], Address: pod.Status.PodIP,
+		})
+	}
+	return out
+}
+
+// slim leaves of a pod what the replicas are made of.
+func slim(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	pod.ManagedFields = nil
+	pod.Spec = corev1.PodSpec{}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP}
+	return pod, nil
+}
+
+// refusalFromLog reads why Prometheus refused a reload: it says so in its log alone.
+func refusalFromLog(client kubernetes.Interface, namespace string) func(context.Context, string, time.Time) string {
+	return func(ctx context.Context, pod string, since time.Time) string {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		at := metav1.NewTime(since)
+		most := int64(256 << 10)
+		stream, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{
+			Container: "prometheus", SinceTime: &at, LimitBytes: &most,
+		}).Stream(ctx)
+		if err != nil {
+			return "" // an Alertmanager, or a pod that has gone: the agent's words stand
+		}
+		defer stream.Close()
+		text, err := io.ReadAll(io.LimitReader(stream, most))
+		if err != nil {
+			return ""
+		}
+		return proof.RefusalLog(text, since)
+	}
+}

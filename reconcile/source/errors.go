@@ -1,0 +1,274 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"crypto/tls"
+	"crypto/x509"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// The kinds of [Error]; ask with errors.Is.
+var (
+	ErrUnreachable = errors.New("remote is unreachable")
+	ErrTimeout     = errors.New("remote did not answer in time")
+	ErrServer      = errors.New("remote cannot serve at the moment")
+	ErrProtocol    = errors.New("remote does not answer as a git server does")
+	ErrCertificate = errors.New("remote's certificate is not trusted")
+	ErrHostKey     = errors.New("remote's host key is not the known one")
+	ErrCredential  = errors.New("credential is missing or refused")
+	ErrRepository  = errors.New("repository is not found")
+	ErrEmpty       = errors.New("repository has no commits")
+	ErrBranch      = errors.New("branch is not found")
+	ErrCommit      = errors.New("commit is not found")
+	ErrSize        = errors.New("repository is too large")
+	ErrInUse       = errors.New("clone is used by another process")
+	ErrDisk        = errors.New("clone cannot be read or written")
+)
+
+// ErrFileSize is what FS answers for a file that is larger than MaxFileBytes.
+var ErrFileSize = errors.New("file is too large")
+
+// hints say what a person can do. Those that are missing clear up by themselves.
+var hints = map[error]string{
+	ErrUnreachable: "check the URL, DNS and network policies; tried again at the next poll",
+	ErrTimeout:     "tried again at the next poll; a longer timeout may help a large first clone",
+	ErrServer:      "tried again at the next poll",
+	ErrProtocol:    "check that the URL is the one that `git clone` takes",
+	ErrCertificate: "give the certificate authority's file as CA bundle",
+	ErrHostKey:     "compare the host's key with its owner's word, then correct the known_hosts file",
+	ErrCredential:  "check that the credential is current and may read the repository",
+	ErrRepository:  "check the URL, and that the credential may read the repository: many hosts hide what it may not",
+	ErrEmpty:       "push a first commit",
+	ErrBranch:      "push the branch again or follow another one",
+	ErrCommit:      "it may have gone with a force-push; choose a commit of the branch",
+	ErrSize:        "remove what is large from the history, or raise the limit",
+	ErrInUse:       "give each process a folder of its own",
+	ErrDisk:        "check the volume's free space and its permissions",
+}
+
+// waitForPerson are the kinds that no retry cures.
+var waitForPerson = []error{
+	ErrCertificate, ErrHostKey, ErrCredential, ErrRepository, ErrEmpty, ErrBranch, ErrCommit, ErrSize,
+}
+
+// Error is what Fetch, At and Open fail with. Its text is free of credentials
+// and fit for a log or a commit status.
+type Error struct {
+	// Kind is one of the errors above, or nil when it is none of them.
+	Kind error
+	// Doing is what was being done; Cause is the reason in the words of whoever gave it.
+	Doing, Cause string
+	// Hint is what a person can do about it; may be empty.
+	Hint string
+
+	ctx error // context.Canceled or DeadlineExceeded, if that was the reason
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	parts := []string{e.Doing}
+	if e.Kind != nil {
+		parts = append(parts, e.Kind.Error())
+	}
+	if e.Cause != "" {
+		parts = append(parts, e.Cause)
+	}
+	text := strings.Join(parts, ": ")
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+// Unwrap gives the kind and the context's error, and never the cause, whose
+// own text might hold a credential.
+func (e *Error) Unwrap() []error {
+	var errs []error
+	for _, err := range []error{e.Kind, e.ctx} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// Transient says whether trying again may help without anybody doing anything.
+// An error that nobody knows is transient.
+func Transient(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	for _, kind := range waitForPerson {
+		if errors.Is(err, kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// kindError is an error of a known kind, before explain makes it an *Error.
+type kindError struct {
+	kind  error
+	cause string
+}
+
+func (e *kindError) Error() string { return e.kind.Error() + ": " + e.cause }
+func (e *kindError) Unwrap() error { return e.kind }
+
+// explain makes err an *Error.
+func explain(doing string, err error, redact func(string) string) error {
+	var done *Error
+	if errors.As(err, &done) {
+		return done
+	}
+	kind := kindOf(err)
+	e := &Error{Kind: kind, Doing: doing, Hint: hints[kind]}
+	for _, ctx := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ctx) {
+			e.ctx = ctx
+		}
+	}
+	var known *kindError
+	switch {
+	case e.ctx == context.Canceled:
+		e.Kind, e.Hint, e.Cause = nil, "", "cancelled"
+	case e.ctx != nil:
+	case errors.As(err, &known):
+		e.Cause = printable(redact(known.cause), 300)
+	default:
+		e.Cause = printable(redact(err.Error()), 300)
+	}
+	return e
+}
+
+// kindOf finds the kind of an error of go-git, of the network or of the disk.
+func kindOf(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	var known *kindError
+	if errors.As(err, &known) {
+		return known.kind
+	}
+	// go-git's two wrappers do not unwrap.
+	var unexpected *plumbing.UnexpectedError
+	if errors.As(err, &unexpected) {
+		return kindOf(unexpected.Err)
+	}
+	var permanent *plumbing.PermanentError
+	if errors.As(err, &permanent) {
+		return kindOf(permanent.Err)
+	}
+	for _, find := range []func(error) error{gitKind, httpKind, secureKind, networkKind} {
+		if kind := find(err); kind != nil {
+			return kind
+		}
+	}
+	return nil
+}
+
+func gitKind(err error) error {
+	var data *packp.ErrUnexpectedData
+	switch {
+	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
+		return ErrCredential
+	case errors.Is(err, transport.ErrRepositoryNotFound):
+		return ErrRepository
+	case errors.Is(err, transport.ErrEmptyRemoteRepository):
+		return ErrEmpty
+	case errors.As(err, &data):
+		return ErrProtocol
+	}
+	return nil
+}
+
+func httpKind(err error) error {
+	var status *githttp.Err
+	if !errors.As(err, &status) {
+		return nil
+	}
+	switch code := status.StatusCode(); {
+	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
+		return ErrServer
+	case code == http.StatusGone:
+		return ErrRepository
+	}
+	return ErrProtocol
+}
+
+func secureKind(err error) error {
+	var (
+		key       *knownhosts.KeyError
+		revoked   *knownhosts.RevokedError
+		cert      *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+	)
+	switch {
+	case errors.As(err, &key), errors.As(err, &revoked):
+		return ErrHostKey
+	case errors.As(err, &cert), errors.As(err, &authority):
+		return ErrCertificate
+	}
+	return nil
+}
+
+func networkKind(err error) error {
+	var network net.Error
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return ErrDisk
+	case errors.As(err, &network) && network.Timeout():
+		return ErrTimeout
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return ErrUnreachable
+	}
+	return nil
+}
+
+// printable makes a text of unknown origin fit for one line of a log.
+func printable(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return printable(line, 200)
+}
+
+var (
+	errNoObject = errors.New("object is not in the clone")
+	errDamaged  = errors.New("clone is damaged")
+)
+
+// damaged marks an error that a new clone cures.
+func damaged(err error) error {
+	if errors.Is(err, errDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}

@@ -1,0 +1,149 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+)
+
+// maxHaves is how many commits the remote is told that the clone holds. Some
+// more than one, for after a force-push it may know an ancestor of the old head
+// only.
+const maxHaves = 64
+
+// fetch is one attempt: the remote's references, the objects that are missing,
+// then the clone's own reference. Only the last of these makes the new head the
+// one that a restart begins with.
+func (s *Source) fetch(ctx context.Context) (Revision, error) {
+	if err := s.objects.damage(); err != nil {
+		return Revision{}, err
+	}
+	session, err := s.remote.connect(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	defer session.Close()
+	refs, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	head, ok := refs.References[s.clone.branch.String()]
+	if !ok {
+		return Revision{}, &kindError{ErrBranch, "the remote has " + branches(refs)}
+	}
+	full := s.clone.bloated(s.objects.size())
+	if !s.objects.has(head) || full {
+		if err := s.download(ctx, session, refs, head, full); err != nil {
+			if full { // not again before the clone has doubled once more
+				s.clone.baseline = s.objects.size()
+			}
+			return Revision{}, err
+		}
+	}
+	return s.advance(head)
+}
+
+// advance makes head the branch's head in the clone.
+func (s *Source) advance(head plumbing.Hash) (Revision, error) {
+	rev, err := s.revision(head)
+	if err != nil {
+		return Revision{}, damaged(err)
+	}
+	old := s.head
+	if !old.IsZero() {
+		rev.Previous = old.String()
+	}
+	if old == head {
+		return rev, nil
+	}
+	// The old head may be gone from the clone; then nothing can be said of it.
+	if !old.IsZero() && s.objects.has(old) {
+		kept, err := s.objects.isAncestor(old, head)
+		if err != nil {
+			return Revision{}, damaged(err)
+		}
+		rev.Forced = !kept
+	}
+	if err := s.clone.setHead(head); err != nil {
+		return Revision{}, err
+	}
+	s.head = head
+	if err := s.objects.consolidate(); err != nil {
+		s.opts.Log.Warn("packs of the clone could not be joined", "dir", s.opts.Dir, "error", err)
+	}
+	return rev, nil
+}
+
+// download brings head and what it needs. With full, nothing is said to be
+// there already, and what comes replaces everything that is.
+func (s *Source) download(ctx context.Context, session session, refs *packp.AdvRefs, head plumbing.Hash, full bool) error {
+	req := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
+	// Progress is for people who wait; without it the server sends less.
+	if refs.Capabilities.Supports(capability.NoProgress) {
+		if err := req.Capabilities.Set(capability.NoProgress); err != nil {
+			return fmt.Errorf("asking for no progress: %w", err)
+		}
+	}
+	req.Wants = []plumbing.Hash{head}
+	if !full && !s.head.IsZero() {
+		haves, err := s.objects.newest(s.head, maxHaves)
+		if err != nil {
+			return damaged(err)
+		}
+		req.Haves = haves
+	}
+	answer, err := session.UploadPack(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	p, err := receive(s.clone.packDir(), packOf(req, answer), s.opts.MaxBytes, s.opts.MaxObjectBytes)
+	if err != nil {
+		return err
+	}
+	if full || s.head.IsZero() {
+		if err := s.objects.replace(p); err != nil {
+			return err
+		}
+		return s.clone.setBaseline(s.objects.size())
+	}
+	s.objects.add(p)
+	return nil
+}
+
+// packOf strips the answer of the channels that a server mixes into it.
+func packOf(req *packp.UploadPackRequest, answer io.Reader) io.Reader {
+	switch {
+	case req.Capabilities.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, answer)
+	case req.Capabilities.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, answer)
+	}
+	return answer
+}
+
+// branches lists some of the remote's branches, for the eye.
+func branches(refs *packp.AdvRefs) string {
+	var names []string
+	for ref := range refs.References {
+		if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+			names = append(names, printable(name, 60))
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(a, b) })
+	switch n := len(names); {
+	case n == 0:
+		return "no branches"
+	case n > 5:
+		return fmt.Sprintf("%s and %d others", strings.Join(names[:5], ", "), n-5)
+	}
+	return strings.Join(names, ", ")
+}

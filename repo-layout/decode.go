@@ -1,0 +1,275 @@
+package repolayout
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder reads one YAML document into a struct of spec.go. It is strict, it
+// goes on after every problem, and it remembers where everything stood. It is
+// the one reader of all our own types, driven by their tags.
+type decoder struct {
+	*report
+	places Places
+}
+
+var posType = reflect.TypeFor[Pos]()
+
+// decode reads a mapping into what target points at; what is there already stays
+// where the document says nothing.
+func (r *report) decode(n *yaml.Node, target any) Places {
+	d := decoder{report: r}
+	d.value(n, reflect.ValueOf(target).Elem(), bounds{}, "")
+	return d.places
+}
+
+// value reads a node into v, whatever that is.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, b bounds, path string) {
+	at := d.at(n.Line, n.Column)
+	d.places = append(d.places, Place{Path: path, Pos: at})
+	n = follow(n)
+	switch v.Kind() {
+	case reflect.Struct:
+		d.object(n, v, at, path)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, v.Elem(), b, path)
+	case reflect.Slice:
+		d.list(n, v, b, path)
+	case reflect.Map:
+		d.stringMap(n, v, b, path)
+	case reflect.String:
+		if d.want(n, "!!str", "text", path) && d.textOK(n.Value, at, b, path) {
+			v.SetString(n.Value)
+		}
+	case reflect.Int32:
+		d.integer(n, v, at, b, path)
+	}
+}
+
+// object reads a mapping into a struct.
+func (d *decoder) object(n *yaml.Node, v reflect.Value, at Pos, path string) {
+	if p := v.FieldByName("Pos"); p.IsValid() && p.Type() == posType {
+		p.Set(reflect.ValueOf(at))
+	}
+	if !d.want(n, "!!map", "a mapping", path) {
+		return
+	}
+	fields := fieldsOf(v.Type())
+	seen := map[string]Pos{}
+	for key, value := range each(n) {
+		place := d.at(key.Line, key.Column)
+		if d.again(key, place, seen, path) {
+			continue
+		}
+		f, ok := find(fields, key.Value)
+		if !ok {
+			d.add(unknownKey, place, didYouMean(key.Value, keysOf(fields)), "unknown key %q%s", key.Value, in(path))
+			continue
+		}
+		d.value(placed(value, key), v.Field(f.index), f.bounds, join(path, f.key))
+	}
+	d.missing(fields, seen, at, path)
+	d.oneOf(fields, seen, at, path)
+}
+
+// placed gives a value that is not there the place of its key; the parser's own
+// is that of whatever comes next.
+func placed(value, key *yaml.Node) *yaml.Node {
+	if !isNull(value) || value.Value != "" {
+		return value
+	}
+	out := *value
+	out.Line, out.Column = key.Line, key.Column
+	return &out
+}
+
+// again reports a key that stands a second time.
+func (d *decoder) again(key *yaml.Node, place Pos, seen map[string]Pos, path string) bool {
+	first, twice := seen[key.Value]
+	if !twice {
+		seen[key.Value] = place
+		return false
+	}
+	d.add(duplicateKey, place, "keep one of the two", "the key %q%s stands in line %d already", key.Value, in(path), first.Line)
+	return true
+}
+
+func (d *decoder) missing(fields []field, seen map[string]Pos, at Pos, path string) {
+	for _, f := range fields {
+		if _, ok := seen[f.key]; f.required && !ok {
+			d.add(missingKey, at, "", "the key %q is missing%s", f.key, in(path))
+		}
+	}
+}
+
+func (d *decoder) oneOf(fields []field, seen map[string]Pos, at Pos, path string) {
+	var all, set []string
+	for _, f := range fields {
+		if !f.oneOf {
+			continue
+		}
+		all = append(all, f.key)
+		if _, ok := seen[f.key]; ok {
+			set = append(set, f.key)
+		}
+	}
+	switch {
+	case len(all) == 0 || len(set) == 1:
+	case len(set) == 0:
+		d.add(oneOf, at, "", "one of %s must be set%s", strings.Join(all, ", "), in(path))
+	default:
+		d.add(oneOf, at, "keep one of them", "%s exclude each other%s", strings.Join(set, " and "), in(path))
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, v reflect.Value, b bounds, path string) {
+	if !d.want(n, "!!seq", "a list", path) {
+		return
+	}
+	if len(n.Content) < b.minItems {
+		d.add(badValue, d.at(n.Line, n.Column), "", "%s is empty", path)
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	seen := map[string]bool{}
+	for i, item := range n.Content {
+		d.value(item, v.Index(i), b, fmt.Sprintf("%s[%d]", path, i))
+		if text := follow(item).Value; b.unique && seen[text] {
+			d.add(badValue, d.at(item.Line, item.Column), "keep one of the two", "%s holds %q twice", path, text)
+		} else {
+			seen[text] = true
+		}
+	}
+}
+
+func (d *decoder) stringMap(n *yaml.Node, v reflect.Value, b bounds, path string) {
+	if !d.want(n, "!!map", "a mapping", path) {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	seen := map[string]Pos{}
+	for key, value := range each(n) {
+		place, inside := d.at(key.Line, key.Column), join(path, key.Value)
+		if d.again(key, place, seen, path) || !d.textOK(key.Value, place, bounds{format: b.keys}, path) {
+			continue
+		}
+		text := reflect.New(v.Type().Elem()).Elem()
+		d.value(placed(value, key), text, bounds{format: b.values}, inside)
+		v.SetMapIndex(reflect.ValueOf(key.Value), text)
+	}
+}
+
+func (d *decoder) textOK(s string, at Pos, b bounds, path string) bool {
+	if len(s) < b.minLength {
+		d.add(badValue, at, "", "%s is empty", path)
+		return false
+	}
+	f, ok := formats[b.format]
+	if !ok {
+		return true
+	}
+	err := f.errOf(s)
+	if err == nil {
+		return true
+	}
+	written := fmt.Sprintf("%q", s)
+	if f.secret {
+		written = "this value"
+	}
+	d.add(cmp.Or(f.id, badValue), at, "write "+f.like, "%s: %s cannot be used: %v", path, written, err)
+	return false
+}
+
+func (d *decoder) integer(n *yaml.Node, v reflect.Value, at Pos, b bounds, path string) {
+	if !d.want(n, "!!int", "a whole number", path) {
+		return
+	}
+	var i int64
+	if err := n.Decode(&i); err != nil || i < b.min || (b.max > 0 && i > b.max) {
+		d.add(badValue, at, fmt.Sprintf("write a whole number from %d to %d", b.min, b.max), "%s: %s cannot be used", path, n.Value)
+		return
+	}
+	v.SetInt(i)
+}
+
+// want checks a node's type.
+func (d *decoder) want(n *yaml.Node, tag, word, path string) bool {
+	if n.ShortTag() == tag {
+		return true
+	}
+	if path == "" {
+		path = "the file"
+	}
+	d.add(wrongType, d.at(n.Line, n.Column), typeHint(n, tag), "%s should be %s, but is %s", path, word, kindOf(n))
+	return false
+}
+
+func typeHint(n *yaml.Node, want string) string {
+	switch {
+	case isNull(n) && want == "!!str":
+		return "give it a value or leave the key out; a value that begins with # needs quotes"
+	case isNull(n):
+		return "give it a value or leave the key out"
+	case want == "!!str" && n.Kind == yaml.ScalarNode:
+		return fmt.Sprintf("put it in quotes: %q", n.Value)
+	case want == "!!seq":
+		return `put "- " before each item`
+	}
+	return ""
+}
+
+func kindOf(n *yaml.Node) string {
+	switch tag := n.ShortTag(); tag {
+	case "!!str":
+		return "text"
+	case "!!map":
+		return "a mapping"
+	case "!!seq":
+		return "a list"
+	case "!!int", "!!float":
+		return "the number " + n.Value
+	case "!!bool":
+		return "the truth value " + n.Value
+	case "!!null":
+		return "empty"
+	case "!!timestamp":
+		return "the date " + n.Value
+	default:
+		return "tagged " + tag
+	}
+}
+
+func find(fields []field, key string) (field, bool) {
+	for _, f := range fields {
+		if f.key == key {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func keysOf(fields []field) []string {
+	keys := make([]string, 0, len(fields))
+	for _, f := range fields {
+		keys = append(keys, f.key)
+	}
+	return keys
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func in(path string) string {
+	if path == "" {
+		return ""
+	}
+	return " in " + path
+}

@@ -1,0 +1,198 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/parser/posrange"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+)
+
+// maxExpr bounds an expression. The parser's tree of an operator chain is as
+// deep as the chain is long, and Prometheus walks it by recursion: a few
+// megabytes of "a+a+…" overflow the stack, which no program survives.
+const maxExpr = 128 << 10
+
+// promQL is the parser as Prometheus runs it: without experimental features.
+var promQL = parser.NewParser(parser.Options{})
+
+// checkRuleFile is everything about a rule file that needs no other file.
+func checkRuleFile(team string, f *repolayout.RuleFile) (found []Finding) {
+	defer survive(&found, rulesSyntax, team, f.Path)
+	found = structureOf(team, f)
+	found = append(found, syntaxOf(team, f.Content, f.Groups)...)
+	return append(found, otherDocuments(team, f)...)
+}
+
+// survive turns a panic of an upstream parser into a finding: one team's file
+// must not take the daemon down.
+func survive(found *[]Finding, check, owner, path string) {
+	if r := recover(); r != nil {
+		*found = append(*found, Finding{
+			Check: check, Severity: Error, Owner: owner, Pos: repolayout.Pos{File: path},
+			Message: fmt.Sprintf("the parser gave up on this file: %v", r),
+			Hint:    "this is a fault of the parser; change the file, and please report it",
+		})
+	}
+}
+
+// ruleChecker does what rulefmt.Parse does after it has decoded the file, on
+// what the loader decoded already. Upstream's Rule.Validate is the judge.
+type ruleChecker struct {
+	team    string
+	content []byte
+	found   []Finding
+}
+
+// syntaxOf checks the groups of one document of a file.
+func syntaxOf(team string, content []byte, groups []repolayout.RuleGroup) []Finding {
+	c := &ruleChecker{team: team, content: content}
+	names := map[string]repolayout.Pos{}
+	for i := range groups {
+		c.group(&groups[i], names)
+	}
+	return c.found
+}
+
+func (c *ruleChecker) add(at repolayout.Pos, hint, format string, args ...any) {
+	c.found = append(c.found, Finding{
+		Check: rulesSyntax, Severity: Error, Pos: at, Owner: c.team, Hint: hint, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// group is RuleGroups.Validate for one group; upstream's takes a type that it does not export.
+func (c *ruleChecker) group(g *repolayout.RuleGroup, names map[string]repolayout.Pos) {
+	if first, ok := names[g.Name]; ok {
+		c.add(g.Pos, "give each group of a file its own name", "group %q stands twice in this file, first at line %d", g.Name, first.Line)
+	} else {
+		names[g.Name] = g.Pos
+	}
+	if g.Name == "" {
+		c.add(g.Pos, "", "a group has no name")
+	}
+	for name, value := range g.Labels {
+		for _, err := range probe(rulefmt.Rule{Record: "probe", Labels: map[string]string{name: value}}) {
+			c.add(placeOr(g.LabelPos.At(name), g.Pos), "", "group %q: %v", g.Name, err)
+		}
+	}
+	for i := range g.Rules {
+		var at repolayout.RulePos
+		if i < len(g.RulePos) {
+			at = g.RulePos[i]
+		}
+		if at.Rule.Line == 0 {
+			at.Rule = g.Pos
+		}
+		c.rule(&g.Rules[i], at)
+	}
+}
+
+// probe validates a rule that is there for one of its labels or annotations.
+func probe(r rulefmt.Rule) []error {
+	r.Expr = "1"
+	var errs []error
+	for _, e := range r.Validate(rulefmt.RuleNode{}, model.UTF8Validation, promQL) {
+		errs = append(errs, e.Unwrap())
+	}
+	return errs
+}
+
+func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
+	if len(r.Expr) > maxExpr {
+		c.add(at.Expr, "record parts of it with rules of their own", "%s: the expression takes %d KiB; the most is %d KiB", nameOf(r), len(r.Expr)>>10, maxExpr>>10)
+		return
+	}
+	c.core(r, at)
+	for name, value := range r.Labels {
+		if !isHarmless(r, name, value) {
+			c.text(r, placeOr(at.Labels.At(name), at.Rule), value, rulefmt.Rule{Labels: map[string]string{name: value}})
+		}
+	}
+	for name, value := range r.Annotations {
+		if r.Alert != "" && !isHarmless(r, name, value) {
+			c.text(r, placeOr(at.Annotations.At(name), at.Rule), value, rulefmt.Rule{Annotations: map[string]string{name: value}})
+		}
+	}
+}
+
+// core validates the rule without its labels and annotations. Those go one by
+// one, so that each error has its place, and only if something may be wrong
+// with them: rulefmt parses each one with a table of template functions made
+// for it alone, which is most of the time that it takes.
+func (c *ruleChecker) core(r *rulefmt.Rule, at repolayout.RulePos) {
+	core := *r
+	core.Labels = nil
+	if r.Record == "" {
+		core.Annotations = nil
+	}
+	for _, e := range core.Validate(rulefmt.RuleNode{}, model.UTF8Validation, promQL) {
+		var parse parser.ParseErrors
+		switch err := e.Unwrap(); {
+		case errors.As(err, &parse):
+			c.expression(r, at, parse)
+		case r.Expr == "" && strings.Contains(err.Error(), "'expr'"):
+			c.add(at.Rule, "", "%s: %v", nameOf(r), err)
+		default:
+			c.add(placeOr(at.Name, at.Rule), "", "%s: %v", nameOf(r), err)
+		}
+	}
+}
+
+func placeOr(at, otherwise repolayout.Pos) repolayout.Pos {
+	if at.Line > 0 {
+		return at
+	}
+	return otherwise
+}
+
+// expression reports what the PromQL parser said, where in the file it said it:
+// the first error only, as those after it come of the first.
+func (c *ruleChecker) expression(r *rulefmt.Rule, at repolayout.RulePos, errs parser.ParseErrors) {
+	if len(errs) == 0 {
+		return
+	}
+	place := placeIn(c.content, at.Expr, r.Expr, clamp(errs[0].PositionRange.Start, len(r.Expr)))
+	message := fmt.Sprint(errs[0].Err)
+	c.add(placeOr(place, at.Rule), promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
+}
+
+func clamp(p posrange.Pos, most int) int { return max(0, min(int(p), most)) }
+
+// promQLHint helps with what people get wrong most.
+func promQLHint(message string) string {
+	if name, ok := quotedAfter(message, "unknown function with name "); ok {
+		return didYouMean(name, func(yield func(string) bool) {
+			for known, f := range parser.Functions {
+				if !f.Experimental && !yield(known) {
+					return
+				}
+			}
+		})
+	}
+	return ""
+}
+
+// nameOf is how messages call a rule.
+func nameOf(r *rulefmt.Rule) string {
+	switch {
+	case r.Alert != "":
+		return fmt.Sprintf("alert %q", r.Alert)
+	case r.Record != "":
+		return fmt.Sprintf("record %q", r.Record)
+	}
+	return "rule"
+}
+
+// isHarmless says whether upstream can have nothing against a label or annotation.
+func isHarmless(r *rulefmt.Rule, name, value string) bool {
+	if name == model.MetricNameLabel || !model.UTF8Validation.IsValidLabelName(name) || !utf8.ValidString(value) {
+		return false
+	}
+	return r.Alert == "" || !strings.Contains(value, "{{") || parsesAsTemplate(value)
+}

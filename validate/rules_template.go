@@ -1,0 +1,96 @@
+package validate
+
+import (
+	"maps"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template/parse"
+
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/template"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+)
+
+// maxText bounds a label's or an annotation's template, whose parser recurses.
+const maxText = 64 << 10
+
+// prelude is what Prometheus puts before each template.
+const prelude = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
+
+// textBuiltins are text/template's own functions, which it does not list; a test does.
+var textBuiltins = []string{
+	"and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or",
+	"print", "printf", "println", "slice", "urlquery",
+}
+
+// alertFuncs are the names of the functions that templates of rules may call.
+var alertFuncs = sync.OnceValue(func() map[string]any {
+	names := funcNames{}
+	template.RegisterFeatures(names)
+	for _, name := range textBuiltins {
+		names[name] = true
+	}
+	return names
+})
+
+// funcNames is a feature registry that keeps the names alone.
+type funcNames map[string]any
+
+func (n funcNames) Enable(_, name string)            { n[name] = true }
+func (n funcNames) Disable(_, name string)           { delete(n, name) }
+func (n funcNames) Set(_, name string, enabled bool) { n[name] = enabled }
+func (n funcNames) Get() map[string]map[string]bool  { return nil }
+
+// parsesAsTemplate says whether Prometheus can parse a label's or annotation's
+// template. It never says yes to one that Prometheus refuses; a no is for
+// upstream to confirm and explain.
+func parsesAsTemplate(text string) bool {
+	if len(text) > maxText {
+		return false
+	}
+	_, err := parse.Parse("", prelude+text, "", "", alertFuncs())
+	return err == nil
+}
+
+// templateError is how upstream words it: `annotation "x": template: __alert_NAME:LINE: what`.
+var templateError = regexp.MustCompile(`(?s)^((?:label|annotation) ".*?"): template: __alert_probe:(\d+): (.*)$`)
+
+// text reports what upstream has against one label or annotation of a rule.
+func (c *ruleChecker) text(r *rulefmt.Rule, at repolayout.Pos, value string, part rulefmt.Rule) {
+	if len(value) > maxText {
+		c.add(at, "", "%s: a text takes %d KiB; the most is %d KiB", nameOf(r), len(value)>>10, maxText>>10)
+		return
+	}
+	part.Alert = "probe"
+	if r.Alert == "" {
+		part.Alert, part.Record = "", "probe"
+	}
+	for _, err := range probe(part) {
+		m := templateError.FindStringSubmatch(err.Error())
+		if m == nil {
+			c.add(at, "", "%s: %v", nameOf(r), err)
+			continue
+		}
+		line, _ := strconv.Atoi(m[2])
+		c.add(c.lineOf(at, value, line), functionHint(m[3], maps.Keys(alertFuncs())), "%s: %s: %s", nameOf(r), m[1], m[3])
+	}
+}
+
+// lineOf is where the given line of a value of several lines stands.
+func (c *ruleChecker) lineOf(at repolayout.Pos, value string, line int) repolayout.Pos {
+	offset := 0
+	for ; line > 1; line-- {
+		n := strings.IndexByte(value[offset:], '\n')
+		if n < 0 {
+			return at
+		}
+		offset += n + 1
+	}
+	for offset < len(value) && isBlank(value[offset]) {
+		offset++
+	}
+	return placeIn(c.content, at, value, offset)
+}

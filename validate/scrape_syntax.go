@@ -1,0 +1,111 @@
+package validate
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/prometheus/prometheus/config"
+	_ "github.com/prometheus/prometheus/plugins" // registers every service discovery
+	yamlv2 "go.yaml.in/yaml/v2"
+	"go.yaml.in/yaml/v3"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+)
+
+// checkScrapeFile does what Prometheus does with a file of scrape_config_files.
+func checkScrapeFile(team string, f *repolayout.ScrapeFile, globals config.GlobalConfig) (found []Finding) {
+	defer survive(&found, scrapeSyntax, team, f.Path)
+	s := &scrapeChecker{team: team, file: f, globals: globals}
+	whole, ok := s.jobs(f.Content, 0)
+	if ok {
+		return whole
+	}
+	// The decoder ends at the first job that it does not like: look at each job alone.
+	for i, text := range jobsAlone(f.Content) {
+		one, _ := s.jobs(text, i)
+		found = append(found, one...)
+	}
+	if len(found) == 0 {
+		return whole
+	}
+	return found
+}
+
+type scrapeChecker struct {
+	team    string
+	file    *repolayout.ScrapeFile
+	globals config.GlobalConfig
+}
+
+// jobs decodes and validates scrape configs, the first of which is the file's
+// job of that number. ok says whether they could be decoded.
+func (s *scrapeChecker) jobs(content []byte, first int) (found []Finding, ok bool) {
+	var parsed config.ScrapeConfigs
+	if err := yamlv2.UnmarshalStrict(content, &parsed); err != nil {
+		found = yamlFindings(scrapeSyntax, s.team, s.file.File, err, prometheusKeys())
+		for i := range found {
+			if found[i].Line == 0 {
+				found[i].Pos = s.job(first)
+			}
+		}
+		return found, false
+	}
+	for i, job := range parsed.ScrapeConfigs {
+		if err := job.Validate(s.globals); err != nil {
+			found = append(found, Finding{
+				Check: scrapeSyntax, Severity: Error, Owner: s.team, Pos: s.job(first + i), Message: err.Error(),
+			})
+		}
+	}
+	return found, true
+}
+
+// job is where the name of a job stands.
+func (s *scrapeChecker) job(i int) repolayout.Pos {
+	if i < len(s.file.Jobs) {
+		return s.file.Jobs[i].Pos
+	}
+	return repolayout.Pos{File: s.file.Path}
+}
+
+// jobsAlone gives for each job of a scrape file the text with all other jobs
+// blanked out, so that lines keep their numbers. It gives nothing where jobs do
+// not stand on lines of their own.
+func jobsAlone(content []byte) [][]byte {
+	starts := jobLines(content)
+	if len(starts) < 2 {
+		return nil
+	}
+	lines := bytes.SplitAfter(content, []byte{'\n'})
+	blank := func(from, to int) string { return strings.Repeat("\n", to-from) }
+	var texts [][]byte
+	for i, start := range starts {
+		end := len(lines)
+		if i+1 < len(starts) {
+			end = starts[i+1] - 1
+		}
+		text := bytes.Join(lines[:starts[0]-1], nil)
+		text = append(text, blank(starts[0], start)...)
+		text = append(text, bytes.Join(lines[start-1:end], nil)...)
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// jobLines are the lines that the jobs begin at, if each begins one.
+func jobLines(content []byte) []int {
+	var file struct {
+		Jobs yaml.Node `yaml:"scrape_configs"`
+	}
+	if yaml.Unmarshal(content, &file) != nil || file.Jobs.Kind != yaml.SequenceNode || file.Jobs.Style&yaml.FlowStyle != 0 {
+		return nil
+	}
+	var lines []int
+	for _, job := range file.Jobs.Content {
+		if len(lines) > 0 && job.Line <= lines[len(lines)-1] {
+			return nil
+		}
+		lines = append(lines, job.Line)
+	}
+	return lines
+}

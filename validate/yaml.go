@@ -1,0 +1,103 @@
+package validate
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
+)
+
+var (
+	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	yamlUnknown  = regexp.MustCompile(`^field (\S+) not found in type .*$`)
+	yamlTwice    = regexp.MustCompile(`^(?:field (\S+) already set in type .*|key "([^"]*)" already set in map)$`)
+	yamlMismatch = regexp.MustCompile("^cannot unmarshal !!(\\w+)(?: `(.*?)(?:\\.\\.\\.)?`)? into (.*)$")
+)
+
+// yamlFindings turns what a YAML decoder of upstream said about a file into
+// findings, one for each line of it, with the columns found again in the text.
+func yamlFindings(check, owner string, f *repolayout.File, err error, known iter.Seq[string]) []Finding {
+	var found []Finding
+	for _, text := range yamlMessages(err) {
+		finding := Finding{
+			Check: check, Severity: Error, Owner: owner, Message: text, Pos: repolayout.Pos{File: f.Path},
+		}
+		if m := yamlLine.FindStringSubmatch(text); m != nil {
+			finding.Line, _ = strconv.Atoi(m[1])
+			word := finding.explain(m[2], known)
+			finding.Column = columnOf(f.Content, finding.Line, word)
+		}
+		found = append(found, finding)
+	}
+	return found
+}
+
+// yamlMessages takes the messages of a yaml.TypeError apart, of whichever
+// version of the library; any other error is one message.
+func yamlMessages(err error) []string {
+	const prefix = "yaml: unmarshal errors:\n"
+	_, list, ok := strings.Cut(err.Error(), prefix)
+	if !ok {
+		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	}
+	var messages []string
+	for line := range strings.SplitSeq(list, "\n") {
+		messages = append(messages, strings.TrimSpace(line))
+	}
+	return messages
+}
+
+// explain words a decoder's message for people, and returns the word of the line that it is about.
+func (f *Finding) explain(text string, known iter.Seq[string]) (word string) {
+	f.Message = text
+	if m := yamlUnknown.FindStringSubmatch(text); m != nil {
+		f.Message = fmt.Sprintf("unknown key %q", m[1])
+		if known != nil {
+			f.Hint = didYouMean(m[1], known)
+		}
+		return m[1]
+	}
+	if m := yamlTwice.FindStringSubmatch(text); m != nil {
+		f.Message, f.Hint = fmt.Sprintf("the key %q stands twice", m[1]+m[2]), "keep one of the two"
+		return m[1] + m[2]
+	}
+	if m := yamlMismatch.FindStringSubmatch(text); m != nil {
+		f.Message = fmt.Sprintf("%s cannot be used here", yamlKinds[m[1]])
+		if m[2] != "" {
+			f.Message = fmt.Sprintf("%q cannot be used here", m[2])
+		}
+		return m[2]
+	}
+	return ""
+}
+
+// yamlKinds are YAML's types in words.
+var yamlKinds = map[string]string{
+	"map": "a mapping", "seq": "a list", "str": "text", "int": "a number", "float": "a number", "bool": "a truth value",
+	"null": "nothing", "timestamp": "a date", "binary": "binary text", "merge": "a merge key",
+}
+
+// columnOf is the column where a word stands in a line, or else where its text begins.
+func columnOf(content []byte, line int, word string) int {
+	start, ok := offsetOf(content, line, 1)
+	if !ok {
+		return 1
+	}
+	text := content[start:]
+	if n := bytes.IndexByte(text, '\n'); n >= 0 {
+		text = text[:n]
+	}
+	at := -1
+	if word != "" {
+		at = bytes.Index(text, []byte(word))
+	}
+	if at < 0 {
+		at = len(text) - len(bytes.TrimLeft(text, " \t-"))
+	}
+	_, column := lineColumn(content, start+at)
+	return column
+}
