@@ -24,6 +24,7 @@ import (
 	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/reconcile/forge"
 	"github.com/watchbill/watchbill/reconcile/history"
+	"github.com/watchbill/watchbill/reconcile/plan"
 	"github.com/watchbill/watchbill/reconcile/proof"
 	"github.com/watchbill/watchbill/render"
 	"github.com/watchbill/watchbill/render/bundle"
@@ -310,3 +311,16 @@ func counted(config *rest.Config, requests *prometheus.CounterVec) *rest.Config 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// DryRun tells what a pass would change in the cluster, and writes nothing.
+func (d *Daemon) DryRun(ctx context.Context) (plan.Plan, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	loop, stop, err := d.loop(ctx)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	defer stop()
+	defer cancel()
+	return loop.dryRun(ctx)
+}

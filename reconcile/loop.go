@@ -99,6 +99,28 @@ func (l *Loop) Pass(ctx context.Context) error {
 	return errors.Join(fetchErr, p.conclude(ctx, result, err))
 }
 
+// dryRun plans the newest revision and carries nothing out.
+func (l *Loop) dryRun(ctx context.Context) (plan.Plan, error) {
+	l.reporter, l.teller = forge.Silent{}, teller{}
+	p := &pass{Loop: l, started: l.now(), lap: l.now()}
+	if err := p.fetch(ctx); err != nil {
+		return plan.Plan{}, err
+	}
+	if err := p.choose(); err != nil {
+		return plan.Plan{}, err
+	}
+	if err := p.build(); err != nil {
+		return plan.Plan{}, err
+	}
+	if outcome, why := p.judge(); outcome != "" {
+		return plan.Plan{}, fmt.Errorf("%s: %s", outcome, why)
+	}
+	if err := p.plan(); err != nil {
+		return plan.Plan{}, err
+	}
+	return p.applier.Verify(ctx, p.todo)
+}
+
 // pass is one pass: the loop, and what this pass has found out so far.
 type pass struct {
 	*Loop

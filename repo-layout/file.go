@@ -104,6 +104,9 @@ func (r *report) encodingOK(content []byte) bool {
 		r.add(encoding, r.offset(content, at), "save it as plain UTF-8 text", "the file holds a NUL byte")
 		return false
 	}
+	if utf8.Valid(content) {
+		return true
+	}
 	for at := 0; at < len(content); {
 		c, size := utf8.DecodeRune(content[at:])
 		if c == utf8.RuneError && size == 1 {

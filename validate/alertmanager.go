@@ -16,21 +16,24 @@ import (
 )
 
 // AlertmanagerConfig checks a rendered alertmanager.yml: the whole, or one
-// team's part of it to learn who is to blame, whom owner names. The templates
-// are those of the repo; what receivers call has to be among them or Alertmanager's own.
+// team's part of it to learn who is to blame, whom owner names. Where the repo's
+// templates are given too, the texts of the receivers are run with them.
 func AlertmanagerConfig(path, owner string, content []byte, templates ...*repolayout.File) (found []Finding) {
 	defer survive(&found, routingConfig, owner, path)
 	initMatchers()
-	file := &repolayout.File{Path: path, Content: content}
-	if _, err := amconfig.Load(string(content)); err != nil {
-		return Sort(yamlFindings(routingConfig, owner, file, err, slices.Values(alertmanagerKeys())))
+	c := &alertmanagerChecker{owner: owner, file: &repolayout.File{Path: path, Content: content}}
+	if len(templates) > 0 {
+		c.templates = newTemplateSet(templates)
 	}
 	var root yaml.Node
-	if err := yaml.Unmarshal(content, &root); err != nil || len(root.Content) == 0 {
-		return Sort(yamlFindings(routingConfig, owner, file, err, nil))
+	if yaml.Unmarshal(content, &root) == nil && len(root.Content) > 0 {
+		c.walk(root.Content[0], nil)
 	}
-	c := &alertmanagerChecker{owner: owner, file: file, templates: newTemplateSet(templates)}
-	c.walk(root.Content[0], nil)
+	if len(c.found) == 0 { // the library is not at its best with what the program does not know
+		if _, err := amconfig.Load(string(content)); err != nil {
+			c.found = yamlFindings(routingConfig, owner, c.file, err, slices.Values(alertmanagerKeys()))
+		}
+	}
 	return Sort(c.found)
 }
 
@@ -96,7 +99,7 @@ func (c *alertmanagerChecker) walk(n *yaml.Node, within []string) {
 			c.walk(n.Content[i+1], append(within, key.Value))
 		}
 	case yaml.ScalarNode:
-		if len(within) > 0 && within[0] == "receivers" {
+		if c.templates != nil && len(within) > 0 && within[0] == "receivers" {
 			c.text(n)
 		}
 	}

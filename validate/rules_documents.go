@@ -4,12 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"maps"
+	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
@@ -29,7 +35,7 @@ func otherDocuments(team string, f *repolayout.RuleFile) []Finding {
 		padded := append(bytes.Repeat([]byte{'\n'}, d.line-1), d.text...)
 		_, errs := rulefmt.Parse(padded, false, model.UTF8Validation, promQL, slog.New(slog.DiscardHandler))
 		for _, err := range errs {
-			found = append(found, rulefmtFindings(team, f.File, err)...)
+			found = append(found, rulefmtFindings(team, f.File, d, err)...)
 		}
 	}
 	return found
@@ -90,23 +96,39 @@ func isMarker(line []byte) bool {
 	return len(line) == 3 || isBlank(line[3])
 }
 
-// rulefmtPlace is how rulefmt writes where something stands: once, or twice for two keys.
-var rulefmtPlace = regexp.MustCompile(`(?s)^(\d+):(\d+): (?:\d+:\d+: )?(.*)$`)
+var (
+	// rulefmtPlace is how rulefmt writes where something stands: once, or twice for two keys.
+	rulefmtPlace = regexp.MustCompile(`(?s)^(\d+):(\d+): (?:\d+:\d+: )?(.*)$`)
+	// innerPlace is how it goes on with a place inside an expression or a template.
+	innerPlace = regexp.MustCompile(`(?:\d+:\d+: parse error|template: __alert_\S*:\d+): `)
+)
 
-// rulefmtFindings turns an error of rulefmt.Parse into findings.
-func rulefmtFindings(owner string, f *repolayout.File, err error) []Finding {
-	m := rulefmtPlace.FindStringSubmatch(err.Error())
-	if m == nil {
-		return yamlFindings(rulesSyntax, owner, f, err, nil)
+// rulefmtFindings turns an error of rulefmt.Parse about a later document into findings.
+func rulefmtFindings(owner string, f *repolayout.File, d document, err error) []Finding {
+	var yamlError *yaml.TypeError
+	if errors.As(err, &yamlError) || strings.HasPrefix(err.Error(), "yaml: ") {
+		return yamlFindings(rulesSyntax, owner, f, err, slices.Values(ruleKeys()))
 	}
-	at := repolayout.Pos{File: f.Path}
-	at.Line, _ = strconv.Atoi(m[1])
-	at.Column, _ = strconv.Atoi(m[2])
-	finding := Finding{Check: rulesSyntax, Severity: Error, Owner: owner, Pos: at, Message: m[3]}
+	finding := Finding{
+		Check: rulesSyntax, Severity: Error, Owner: owner, Message: innerPlace.ReplaceAllString(err.Error(), ""),
+		Pos: repolayout.Pos{File: f.Path, Line: d.first, Column: 1},
+	}
+	if m := rulefmtPlace.FindStringSubmatch(finding.Message); m != nil {
+		finding.Line, _ = strconv.Atoi(m[1])
+		finding.Column, _ = strconv.Atoi(m[2])
+		finding.Message = m[3]
+	}
 	var parse parser.ParseErrors
 	if errors.As(err, &parse) && len(parse) > 0 {
 		query := parse[0].Query
-		finding.Pos = placeIn(f.Content, at, query, clamp(parse[0].PositionRange.Start, len(query)))
+		finding.Pos = placeIn(f.Content, finding.Pos, query, clamp(parse[0].PositionRange.Start, len(query)))
 	}
 	return []Finding{finding}
 }
+
+// ruleKeys are the keys of rule files, for suggestions.
+var ruleKeys = sync.OnceValue(func() []string {
+	keys := map[string]bool{}
+	yamlKeys(reflect.TypeFor[rulefmt.RuleGroups](), keys, map[reflect.Type]bool{})
+	return slices.Sorted(maps.Keys(keys))
+})

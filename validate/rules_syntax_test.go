@@ -26,7 +26,9 @@ func TestRuleSyntax(t *testing.T) {
   rules:
   - alert: Down
     expr: sum(up == 0
-`, []string{`5:16: error: alert "Down": could not parse expression: unclosed left parenthesis [rules/syntax]`}},
+`, []string{
+			`5:22: error: alert "Down": could not parse expression: unclosed left parenthesis [rules/syntax]`,
+		}},
 		{"literal expression", `groups:
 - name: g
   rules:
@@ -34,13 +36,17 @@ func TestRuleSyntax(t *testing.T) {
     expr: |
       sum(up)
         / sum(up{job=~"["})
-`, []string{`7:11: x`}},
+`, []string{
+			`7:18: error: alert "Down": could not parse expression: error parsing regexp: missing closing ]: ` + "`[`" + ` [rules/syntax]`,
+		}},
 		{"unknown function", `groups:
 - name: g
   rules:
   - record: a:b
     expr: 1 + reat(up[5m])
-`, nil},
+`, []string{
+			`5:15: error: record "a:b": could not parse expression: unknown function with name "reat" [rules/syntax] (did you mean "rate"?)`,
+		}},
 		{"names", `groups:
 - name: ""
   rules: []
@@ -48,7 +54,10 @@ func TestRuleSyntax(t *testing.T) {
   rules: []
 - name: g
   rules: []
-`, nil},
+`, []string{
+			`2:3: error: a group has no name [rules/syntax]`,
+			`6:3: error: group "g" stands twice in this file, first at line 4 [rules/syntax] (give each group of a file its own name)`,
+		}},
 		{"unknown keys and expressions together", `groups:
 - name: g
   intervall: 1m
@@ -61,7 +70,14 @@ func TestRuleSyntax(t *testing.T) {
     labels:
       severity: critical
       severity: warning
-`, nil},
+`, []string{
+			`3:3: error: unknown key "intervall" [rules/syntax] (did you mean "interval"?)`,
+			`6:16: error: alert "Down": could not parse expression: unexpected end of input [rules/syntax]`,
+			`7:5: error: unknown key "fro" [rules/syntax] (did you mean "for"?)`,
+			`8:10: error: for: unknown unit " m" in duration "5 m" [rules/syntax] (write a duration such as "30s", "5m" or "1h30m")`,
+			`9:5: error: unknown key "annotation" [rules/syntax] (did you mean "annotations"?)`,
+			`12:7: error: the key "severity" stands twice, first at line 11 [rules/syntax] (keep one of the two)`,
+		}},
 		{"wrong types", `groups:
 - name: g
   limit: many
@@ -70,7 +86,15 @@ func TestRuleSyntax(t *testing.T) {
     expr: up
     labels: none
   - up
-`, nil},
+`, []string{
+			`3:10: error: limit: "many" is not of the type int [rules/syntax]`,
+			`5:12: error: alert should be a single value [rules/syntax]`,
+			`5:12: error: rule: one of 'record' or 'alert' must be set [rules/syntax]`,
+			`7:13: error: labels should be a mapping [rules/syntax]`,
+			`8:5: error: an item of rules should be a mapping [rules/syntax]`,
+			`8:5: error: rule: field 'expr' must be set in rule [rules/syntax]`,
+			`8:5: error: rule: one of 'record' or 'alert' must be set [rules/syntax]`,
+		}},
 		{"rule without anything", `groups:
 - name: g
   rules:
@@ -85,7 +109,16 @@ func TestRuleSyntax(t *testing.T) {
   - record: "a{b}"
     expr: up
     labels: {"": x, __name__: y}
-`, nil},
+`, []string{
+			`4:5: error: rule: field 'expr' must be set in rule [rules/syntax]`,
+			`4:5: error: rule: one of 'record' or 'alert' must be set [rules/syntax]`,
+			`6:13: error: alert "A": only one of 'record' and 'alert' must be set [rules/syntax]`,
+			`8:13: error: record "a:b": invalid field 'annotations' in recording rule [rules/syntax]`,
+			`8:13: error: record "a:b": invalid field 'for' in recording rule [rules/syntax]`,
+			`12:13: error: record "a{b}": braces present in the recording rule name; should it be in expr?: a{b} [rules/syntax]`,
+			`14:18: error: record "a{b}": invalid label name:  [rules/syntax]`,
+			`14:31: error: record "a{b}": invalid label name: __name__ [rules/syntax]`,
+		}},
 		{"templates", `groups:
 - name: g
   labels: {__name__: x}
@@ -100,6 +133,12 @@ func TestRuleSyntax(t *testing.T) {
         one
           {{ end }}
       "": x
-`, nil},
+`, []string{
+			`3:22: error: group "g": invalid label name: __name__ [rules/syntax]`,
+			`8:13: error: alert "Down": label "pod": unclosed action [rules/syntax]`,
+			`10:17: error: alert "Down": annotation "summary": function "humanise" not defined [rules/syntax] (did you mean "humanize"?)`,
+			`13:11: error: alert "Down": annotation "description": unexpected {{end}} [rules/syntax]`,
+			`14:11: error: alert "Down": invalid annotation name:  [rules/syntax]`,
+		}},
 	})
 }

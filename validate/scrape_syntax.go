@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"github.com/prometheus/prometheus/config"
@@ -16,7 +17,7 @@ import (
 func checkScrapeFile(team string, f *repolayout.ScrapeFile, globals config.GlobalConfig) (found []Finding) {
 	defer survive(&found, scrapeSyntax, team, f.Path)
 	s := &scrapeChecker{team: team, file: f, globals: globals}
-	whole, ok := s.jobs(f.Content, 0)
+	whole, ok := s.jobs(f.Content, notOne)
 	if ok {
 		return whole
 	}
@@ -37,35 +38,47 @@ type scrapeChecker struct {
 	globals config.GlobalConfig
 }
 
-// jobs decodes and validates scrape configs, the first of which is the file's
-// job of that number. ok says whether they could be decoded.
-func (s *scrapeChecker) jobs(content []byte, first int) (found []Finding, ok bool) {
+// notOne stands for all jobs of a file where the number of one job is asked for.
+const notOne = -1
+
+// jobs decodes and validates the scrape configs of a text: the file's job of
+// that number, or all of them. ok says whether they could be decoded.
+func (s *scrapeChecker) jobs(content []byte, number int) (found []Finding, ok bool) {
 	var parsed config.ScrapeConfigs
 	if err := yamlv2.UnmarshalStrict(content, &parsed); err != nil {
 		found = yamlFindings(scrapeSyntax, s.team, s.file.File, err, prometheusKeys())
 		for i := range found {
 			if found[i].Line == 0 {
-				found[i].Pos = s.job(first)
+				found[i] = s.aboutJob(number, found[i].Message, content)
 			}
 		}
 		return found, false
 	}
 	for i, job := range parsed.ScrapeConfigs {
 		if err := job.Validate(s.globals); err != nil {
-			found = append(found, Finding{
-				Check: scrapeSyntax, Severity: Error, Owner: s.team, Pos: s.job(first + i), Message: err.Error(),
-			})
+			found = append(found, s.aboutJob(max(number, 0)+i, err.Error(), nil))
 		}
 	}
 	return found, true
 }
 
-// job is where the name of a job stands.
-func (s *scrapeChecker) job(i int) repolayout.Pos {
-	if i < len(s.file.Jobs) {
-		return s.file.Jobs[i].Pos
+// aboutJob is a finding that upstream gave no line: it stands at the one place
+// in the job's text that has the words which the message quotes, or at the job's name.
+func (s *scrapeChecker) aboutJob(i int, message string, alone []byte) Finding {
+	f := Finding{Check: scrapeSyntax, Severity: Error, Owner: s.team, Pos: repolayout.Pos{File: s.file.Path}, Message: message}
+	if i == notOne && len(s.file.Jobs) == 1 {
+		i = 0
 	}
-	return repolayout.Pos{File: s.file.Path}
+	if i >= 0 && i < len(s.file.Jobs) {
+		f.Pos = s.file.Jobs[i].Pos
+		if name := s.file.Jobs[i].Name; name != "" && !strings.Contains(message, "job name") {
+			f.Message = fmt.Sprintf("job %q: %s", name, message)
+		}
+	}
+	if at := quotedPlace(alone, message); at >= 0 {
+		f.Line, f.Column = lineColumn(alone, at)
+	}
+	return f
 }
 
 // jobsAlone gives for each job of a scrape file the text with all other jobs

@@ -14,7 +14,7 @@ import (
 // What one run of a template may use. These are counts and not times, so that
 // the same template always has the same outcome.
 const (
-	maxRunSteps  = 20_000   // templates called and loops gone through
+	maxRunSteps  = 10_000   // templates called and loops gone through
 	maxRunBytes  = 16 << 20 // that functions take in and give out
 	maxRunOutput = 256 << 10
 )

@@ -57,16 +57,22 @@ func partData() []any {
 }
 
 // runEntry runs a template that only receivers can call. What they call it with
-// is mostly the whole data; a template that is made for a part of it may run on that.
+// is mostly the whole data; a template that is made for a part of it may run on
+// that, unless it stands in for one of Alertmanager's own.
 func (s *templateSet) runEntry(name string) {
 	fault, failed := s.runOn(name, sampleData())
 	if !failed {
 		return
 	}
-	for _, part := range partData() {
-		if _, failed := s.runOn(name, []any{part}); !failed {
-			return
+	if !s.own[name] && fault.message != errBudget.Error() {
+		for _, part := range partData() {
+			if _, failed := s.runOn(name, []any{part}); !failed {
+				return
+			}
 		}
+	}
+	if fault.file == "" {
+		fault.file, fault.offset = s.placeOf(name)
 	}
 	s.add(fault)
 }
@@ -75,7 +81,7 @@ func (s *templateSet) runEntry(name string) {
 func (s *templateSet) runOn(name string, samples []any) (templateFault, bool) {
 	for _, data := range samples {
 		if err := s.run(s.text.Lookup(name), data); err != nil {
-			return s.runFault(err), true
+			return s.runFault(err, ""), true
 		}
 	}
 	return templateFault{}, false
@@ -96,8 +102,8 @@ func (s *templateSet) run(t *texttemplate.Template, data any) (err error) {
 // runError is how text/template words it: name, line, column from 0, template, what.
 var runError = regexp.MustCompile(`(?s)^template: (.*?):(\d+):(\d+): executing "(.*?)" at <(.*?)>: (.*)$`)
 
-// runFault says where a run failed and why.
-func (s *templateSet) runFault(err error) templateFault {
+// runFault says where a run failed and why: in a file, or in a receiver's text.
+func (s *templateSet) runFault(err error, text string) templateFault {
 	m := runError.FindStringSubmatch(err.Error())
 	if errors.Is(err, errBudget) {
 		fault := templateFault{message: errBudget.Error(), hint: "look for a template that calls itself, or a loop that is too long"}
@@ -106,20 +112,31 @@ func (s *templateSet) runFault(err error) templateFault {
 		}
 		return fault
 	}
-	if m == nil || s.files[m[1]] == nil {
+	if m == nil {
 		return templateFault{message: strings.TrimPrefix(err.Error(), "template: ")}
 	}
-	line, _ := strconv.Atoi(m[2])
-	column, _ := strconv.Atoi(m[3])
-	start, _ := offsetOf(s.files[m[1]].Content, line, 1)
-	return templateFault{file: m[1], offset: start + column, message: fmt.Sprintf("%s: %s", m[5], runMessage(m[6]))}
+	fault := templateFault{message: fmt.Sprintf("%s: %s", m[5], runMessage(m[6]))}
+	content := []byte(text)
+	if f := s.files[m[1]]; f != nil {
+		fault.file, content = f.Path, f.Content
+	}
+	if m[1] == receiverName || fault.file != "" {
+		line, _ := strconv.Atoi(m[2])
+		column, _ := strconv.Atoi(m[3])
+		start, _ := offsetOf(content, line, 1)
+		fault.offset = start + column
+	}
+	return fault
 }
 
-var dataType = regexp.MustCompile(`in type \*?template\.(\w+)`)
+var (
+	dataType  = regexp.MustCompile(`in type \*?template\.(\w+)`)
+	dataValue = regexp.MustCompile(`(?s)(range can't iterate over) .*$`)
+)
 
-// runMessage leaves Go's names out.
+// runMessage leaves Go's names and the sample's values out.
 func runMessage(message string) string {
-	return dataType.ReplaceAllString(message, "in $1")
+	return dataValue.ReplaceAllString(dataType.ReplaceAllString(message, "in $1"), "$1 this")
 }
 
 // placeOf is where a template of a file of the repo begins.
@@ -162,9 +179,11 @@ func (s *templateSet) receiverText(text, owner string, at repolayout.Pos, conten
 	return found
 }
 
+// receiverName is how a receiver's text is called while it is checked.
+const receiverName = "receiver"
+
 // checkText parses, lints and runs a text in the set, and leaves nothing behind in it.
 func (s *templateSet) checkText(text string) []templateFault {
-	const name = "receiver"
 	if s.text == nil {
 		return nil
 	}
@@ -175,7 +194,7 @@ func (s *templateSet) checkText(text string) []templateFault {
 	if err != nil {
 		return []templateFault{{message: err.Error()}}
 	}
-	t, err := clone.New(name).Parse(text)
+	t, err := clone.New(receiverName).Parse(text)
 	if err != nil {
 		return []templateFault{parseFault("", text, err)}
 	}
@@ -188,7 +207,7 @@ func (s *templateSet) checkText(text string) []templateFault {
 	addSteps(t.Root)
 	for _, data := range sampleData() {
 		if err := s.run(t, data); err != nil {
-			return []templateFault{s.runFault(err)}
+			return []templateFault{s.runFault(err, text)}
 		}
 	}
 	return nil

@@ -53,6 +53,7 @@ type templateSet struct {
 
 	mu     sync.Mutex // of all below: budgets are shared
 	files  map[string]*repolayout.File
+	own    map[string]bool // the names of Alertmanager's own templates
 	text   *texttemplate.Template
 	budget *budget
 	texts  map[string][]templateFault // of receivers' texts, by text
@@ -68,7 +69,7 @@ type templateFault struct {
 
 func newTemplateSet(files []*repolayout.File) *templateSet {
 	s := &templateSet{
-		key: templateKey(files), files: map[string]*repolayout.File{},
+		key: templateKey(files), files: map[string]*repolayout.File{}, own: map[string]bool{},
 		texts: map[string][]templateFault{}, budget: newBudget(),
 	}
 	_, err := amtemplate.FromGlobs(nil, func(text *texttemplate.Template, _ *htmltemplate.Template) { s.text = text })
@@ -79,6 +80,9 @@ func newTemplateSet(files []*repolayout.File) *templateSet {
 	s.text.Funcs(s.budget.funcs())
 	for _, name := range newerTemplates {
 		s.remove(name)
+	}
+	for _, t := range s.text.Templates() {
+		s.own[t.Name()] = true
 	}
 	for _, f := range files {
 		s.parse(f)

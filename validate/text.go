@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"bytes"
 	"iter"
 	"regexp"
 	"strconv"
@@ -30,4 +31,20 @@ func functionHint(message string, known iter.Seq[string]) string {
 		return didYouMean(name, known)
 	}
 	return ""
+}
+
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)+"`)
+
+// quotedPlace is the offset of what a message quotes last, if it stands exactly
+// once in the text, and -1 otherwise.
+func quotedPlace(text []byte, message string) int {
+	words := quoted.FindAllString(message, -1)
+	if len(words) == 0 {
+		return -1
+	}
+	word, err := strconv.Unquote(words[len(words)-1])
+	if err != nil || bytes.Count(text, []byte(word)) != 1 {
+		return -1
+	}
+	return bytes.Index(text, []byte(word))
 }

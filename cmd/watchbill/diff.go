@@ -11,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/watchbill/watchbill/reconcile/apply"
 	"github.com/watchbill/watchbill/reconcile/build"
+	"github.com/watchbill/watchbill/render"
 	"github.com/watchbill/watchbill/render/bundle"
 )
 
@@ -30,11 +32,16 @@ server-side dry run would leave them.
 Exit code 0 if nothing would change, 1 if something would, 2 on a fault.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := local.build(io, args)
+			client, config, namespace, err := cluster.client()
 			if err != nil {
 				return err
 			}
-			client, config, namespace, err := cluster.client()
+			if local.agentImage == "" {
+				if local.agentImage, err = liveAgentImage(cmd.Context(), client, namespace); err != nil {
+					return err
+				}
+			}
+			result, err := local.build(io, args)
 			if err != nil {
 				return err
 			}
@@ -56,9 +63,27 @@ Exit code 0 if nothing would change, 1 if something would, 2 on a fault.`,
 			return errFound
 		},
 	}
-	local.add(cmd)
+	local.add(cmd, "")
 	cluster.add(cmd.Flags())
 	return cmd
+}
+
+// liveAgentImage is the image that the agents run now: the daemon knows its own
+// image, a folder does not, and that is no difference to show.
+func liveAgentImage(ctx context.Context, client kubernetes.Interface, namespace string) (string, error) {
+	set, err := client.AppsV1().StatefulSets(namespace).Get(ctx, bundle.Prometheus, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return defaultImage, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the image of the agents: %w", err)
+	}
+	for _, c := range set.Spec.Template.Spec.InitContainers {
+		if c.Name == "agent" {
+			return c.Image, nil
+		}
+	}
+	return defaultImage, nil
 }
 
 // diffBundles compares each component's files with those that its index wants now.

@@ -12,6 +12,7 @@ import (
 	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/render"
 	"github.com/watchbill/watchbill/render/bundle"
+	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
 )
 
@@ -20,9 +21,9 @@ type localFlags struct {
 	environment, agentImage string
 }
 
-func (l *localFlags) add(cmd *cobra.Command) {
+func (l *localFlags) add(cmd *cobra.Command, agentImage string) {
 	cmd.Flags().StringVarP(&l.environment, "environment", "e", "", "environment of the repo (required)")
-	cmd.Flags().StringVar(&l.agentImage, "agent-image", defaultImage, "image of Watchbill itself, for the agents")
+	cmd.Flags().StringVar(&l.agentImage, "agent-image", agentImage, "image of Watchbill itself, for the agents")
 }
 
 // build builds the folder; if it is invalid, it prints the findings and says so.
@@ -35,7 +36,8 @@ func (l *localFlags) build(io streams, args []string) (*build.Result, error) {
 		return nil, err
 	}
 	never := func(string) (*build.LastGood, error) { return nil, nil }
-	result, err := build.New(render.Options{AgentImage: l.agentImage}).Build(repo, l.environment, never)
+	opts := render.Options{AgentImage: l.agentImage, DaemonNamespace: l.namespaceOf(repo)}
+	result, err := build.New(opts).Build(repo, l.environment, never)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +49,15 @@ func (l *localFlags) build(io streams, args []string) (*build.Result, error) {
 		return nil, fmt.Errorf("the repo has errors and is not rendered")
 	}
 	return result, nil
+}
+
+// namespaceOf is where the environment, and with it the daemon, lives.
+func (l *localFlags) namespaceOf(fsys fs.FS) string {
+	repo, _ := repolayout.NewLoader().Load(fsys)
+	if env := repo.Environment(l.environment); env != nil {
+		return env.Namespace
+	}
+	return ""
 }
 
 func newRender(io streams) *cobra.Command {
@@ -77,7 +88,7 @@ With --files, write the files that the components read instead.`,
 			return printObjects(io, output, objects)
 		},
 	}
-	local.add(cmd)
+	local.add(cmd, defaultImage)
 	cmd.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
 	cmd.Flags().StringVar(&files, "files", "", "folder to write the bundles' files to, one folder for each component")
 	return cmd

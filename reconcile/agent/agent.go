@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -63,6 +64,7 @@ type Agent struct {
 	board   *board
 	pulse   *pulse
 	metrics *instruments
+	ready   atomic.Bool // a bundle lies where the process looks for it
 	state   state
 
 	readEvery time.Duration // how often the process is asked what it runs

@@ -26,7 +26,9 @@ const (
 type kind struct {
 	name  string
 	stamp stamp
-	read  func(ctx context.Context, p *process) (running, error)
+	// markIsDigest says that the mark names its bundle even if that is not on the volume.
+	markIsDigest bool
+	read         func(ctx context.Context, p *process) (running, error)
 }
 
 var kinds = map[string]kind{
@@ -133,6 +135,7 @@ func parseGauges(r io.Reader, names []string) ([]float64, error) {
 	values, left := make([]float64, len(names)), len(names)
 	seen := make([]bool, len(names))
 	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
 	for left > 0 && lines.Scan() {
 		name, rest, _ := strings.Cut(lines.Text(), " ")
 		i := slices.Index(names, name)

@@ -22,7 +22,8 @@ var prometheusKind = kind{
 		text: markerFile,
 		mark: func(_, digest string) string { return digest },
 	},
-	read: readPrometheus,
+	markIsDigest: true,
+	read:         readPrometheus,
 }
 
 func markerFile(content, digest string) (string, error) {

@@ -19,7 +19,7 @@ const maxWait = time.Minute
 // serve answers the daemon, the kubelet and Prometheus until ctx ends, which also ends every wait.
 func (a *Agent) serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) { a.live(ctx, w, r) })
+	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) { a.answerLive(ctx, w, r) })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
@@ -45,8 +45,8 @@ func (a *Agent) serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// live answers with the report. With version and wait it first waits for another version.
-func (a *Agent) live(stop context.Context, w http.ResponseWriter, r *http.Request) {
+// answerLive answers with the report. With version and wait it first waits for another version.
+func (a *Agent) answerLive(stop context.Context, w http.ResponseWriter, r *http.Request) {
 	report, _ := a.board.newest()
 	if query := r.URL.Query(); query.Has("wait") {
 		version, err := strconv.ParseUint(query.Get("version"), 10, 64)

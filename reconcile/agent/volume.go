@@ -17,11 +17,11 @@ import (
 
 // The names on a volume that are not digests.
 const (
-	current   = "current"      // link to the bundle that the process reads
-	proven    = "proven"       // link to the bundle that it last gave proof of
-	chunksDir = "chunks"       // chunks/DIGEST/KEY: a chunk, a file for each key of its ConfigMap
-	unfinished = ".new-"       // prefix of what is half written; removed at start
-	refFile   = ".bundle.json" // in a bundle's folder: its reference
+	current    = "current"      // link to the bundle that the process reads
+	proven     = "proven"       // link to the bundle that it last gave proof of
+	chunksDir  = "chunks"       // chunks/DIGEST/KEY: a chunk, a file for each key of its ConfigMap
+	unfinished = ".new-"        // prefix of what is half written; removed at start
+	refFile    = ".bundle.json" // in a bundle's folder: its reference
 )
 
 // volume is the folder that the agent shares with the process beside it. Each

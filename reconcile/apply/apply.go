@@ -104,6 +104,30 @@ func (a *Applier) change(ctx context.Context, c plan.Change) (*ssa.ChangeSetEntr
 	return entry, nil
 }
 
+// Verify asks the API server, by dry runs, about the objects that a plan knows
+// nothing of, and leaves those out that are as they should be.
+func (a *Applier) Verify(ctx context.Context, p plan.Plan) (plan.Plan, error) {
+	var out plan.Plan
+	for _, c := range p.Changes {
+		if c.Reason == plan.Unverified {
+			object, err := c.Object()
+			if err != nil {
+				return out, fmt.Errorf("make %s: %w", c.ID, err)
+			}
+			entry, _, _, err := a.manager.Diff(ctx, object, ssa.DefaultDiffOptions())
+			if err != nil {
+				return out, explain(c.ID, err)
+			}
+			if entry.Action == ssa.UnchangedAction {
+				continue
+			}
+			c.Reason = plan.Changed
+		}
+		out.Changes = append(out.Changes, c)
+	}
+	return out, nil
+}
+
 func (a *Applier) remove(ctx context.Context, id plan.ID) (*ssa.ChangeSetEntry, error) {
 	kind, ok := kindOf(id.Kind)
 	if !ok {
