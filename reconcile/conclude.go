@@ -229,7 +229,7 @@ func (p *pass) end(ctx context.Context, outcome history.Outcome, why string) err
 		return nil
 	}
 	p.metrics.recorded(r, p.target.Time)
-	p.report(r)
+	p.report(ctx, r)
 	p.history.Head = p.head.Commit
 	p.history.Add(r)
 	p.unsaved = true
@@ -249,7 +249,7 @@ func (l *Loop) save(ctx context.Context) error {
 }
 
 // report tells the log, the forge and the cluster's Events.
-func (p *pass) report(r history.Record) {
+func (p *pass) report(ctx context.Context, r history.Record) {
 	state, text := sentence(r)
 	attrs := []any{"revision", r.Revision, "outcome", string(r.Outcome), "duration", r.Ended.Sub(r.Seen).String()}
 	switch state {
@@ -260,24 +260,30 @@ func (p *pass) report(r history.Record) {
 		p.log.Warn("revision not live", append(attrs, "reason", text)...)
 		p.teller.warn(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:]), short(r.Revision)+": "+text)
 	}
-	p.tell(r.Revision, state, text)
+	p.tell(ctx, r.Revision, state, text)
 	if p.rollback().From == p.head.Commit {
-		p.tell(p.head.Commit, forge.Failure, "rolled back to "+short(r.Revision)+" by hand, until the next commit")
+		p.tell(ctx, p.head.Commit, forge.Failure, "rolled back to "+short(r.Revision)+" by hand, until the next commit")
 	}
 }
 
 // pending tells the forge what the newest revision is going through, until
 // there is something final to say of it.
-func (p *pass) pending(text string) {
+func (p *pass) pending(ctx context.Context, text string) {
 	if p.target.Commit == p.head.Commit && p.history.Of(p.head.Commit) == nil {
-		p.tell(p.target.Commit, forge.Pending, text)
+		p.tell(ctx, p.target.Commit, forge.Pending, text)
 	}
 }
 
-func (p *pass) tell(commit string, state forge.State, text string) {
-	p.reporter.Report(forge.Status{
+func (p *pass) tell(ctx context.Context, commit string, state forge.State, text string) {
+	if p.reporter == nil {
+		return
+	}
+	err := p.reporter.Report(ctx, forge.Status{
 		Commit: commit, Context: "watchbill/" + p.environment, State: state, Text: text,
 	})
+	if err != nil {
+		p.log.Warn("status is not reported", "revision", commit, "error", err)
+	}
 }
 
 // summarize is the first of some findings, and how many more there are.

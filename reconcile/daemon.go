@@ -292,7 +292,7 @@ type memory struct {
 }
 
 func (m memory) Save(ctx context.Context, h history.History) error {
-	return history.Save(ctx, m.maps, m.namespace, render.Labels(m.environment, "history"), h)
+	return history.Save(ctx, m.maps, m.namespace, m.environment, h)
 }
 
 // counted counts the requests that go through a configuration.

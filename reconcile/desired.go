@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/watchbill/watchbill/reconcile/apply"
 	"github.com/watchbill/watchbill/reconcile/build"
@@ -78,4 +77,18 @@ func desiredObject(stage plan.Stage, o render.Object) (plan.Desired, error) {
 		Digest: hex.EncodeToString(sum[:]),
 		Object: func() (*unstructured.Unstructured, error) { return u.DeepCopy(), nil },
 	}, nil
+}
+
+// PlanFor plans a built revision against what is live, with its bundles wanted;
+// it is what a pass does before its first write.
+func PlanFor(r *build.Result, revision string, live map[plan.ID]plan.Live) (plan.Plan, error) {
+	var indexes []bundle.Index
+	for _, b := range r.Output.Bundles {
+		indexes = append(indexes, bundle.Index{Component: b.Component, Wanted: b.Ref(revision)})
+	}
+	want, err := desired(r, indexes)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.Make(want, live, nil), nil
 }

@@ -41,8 +41,8 @@ type Loop struct {
 	applier     *apply.Applier
 	prover      *proof.Prover
 	memory      Memory
-	reporter    forge.Reporter
-	teller      teller // Kubernetes Events
+	reporter    forge.Reporter // nil tells nobody
+	teller      teller         // Kubernetes Events
 	metrics     *metrics
 	log         *slog.Logger
 	now         func() time.Time
@@ -75,7 +75,7 @@ func (l *Loop) Pass(ctx context.Context) error {
 	if err := p.choose(); err != nil {
 		return err
 	}
-	if err := p.build(); err != nil {
+	if err := p.build(ctx); err != nil {
 		return p.fail(ctx, err)
 	}
 	if outcome, why := p.judge(); outcome != "" {
@@ -87,21 +87,21 @@ func (l *Loop) Pass(ctx context.Context) error {
 	if p.todo.Empty() && p.settled() {
 		return fetchErr
 	}
-	p.pending("applying")
+	p.pending(ctx, "applying")
 	if err := p.apply(ctx); err != nil {
 		return p.fail(ctx, err)
 	}
 	if p.settled() {
 		return fetchErr // a drift put right; what the replicas should run is the same
 	}
-	p.pending("waiting for proof")
+	p.pending(ctx, "waiting for proof")
 	result, err := p.prove(ctx)
 	return errors.Join(fetchErr, p.conclude(ctx, result, err))
 }
 
 // dryRun plans the newest revision and carries nothing out.
 func (l *Loop) dryRun(ctx context.Context) (plan.Plan, error) {
-	l.reporter, l.teller = forge.Silent{}, teller{}
+	l.reporter, l.teller = nil, teller{}
 	p := &pass{Loop: l, started: l.now(), lap: l.now()}
 	if err := p.fetch(ctx); err != nil {
 		return plan.Plan{}, err
@@ -109,7 +109,7 @@ func (l *Loop) dryRun(ctx context.Context) (plan.Plan, error) {
 	if err := p.choose(); err != nil {
 		return plan.Plan{}, err
 	}
-	if err := p.build(); err != nil {
+	if err := p.build(ctx); err != nil {
 		return plan.Plan{}, err
 	}
 	if outcome, why := p.judge(); outcome != "" {
@@ -177,12 +177,12 @@ func (p *pass) choose() error {
 	return nil
 }
 
-func (p *pass) build() error {
+func (p *pass) build(ctx context.Context) error {
 	if r, ok := p.built[p.target.Commit]; ok {
 		p.result = r
 		return nil
 	}
-	p.pending("validating")
+	p.pending(ctx, "validating")
 	r, err := p.builder.Build(p.target.FS, p.environment, p.lastGood)
 	if err != nil {
 		return err

@@ -37,14 +37,14 @@ func (r *Renderer) agentContainer(w *workload) corev1.Container {
 		Env: []corev1.EnvVar{
 			podName(),
 			fromField("WATCHBILL_NAMESPACE", "metadata.namespace"),
-			// Collect early: what the agent holds is small but for the moment of a delivery.
+			// What it holds is small but for the moment of a delivery: collect early.
 			{Name: "GOMEMLIMIT", Value: "40MiB"},
 		},
 		Ports: []corev1.ContainerPort{{Name: agentPortName, ContainerPort: agentPort, Protocol: corev1.ProtocolTCP}},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("48Mi")},
-			// Room for a bundle of 100,000 rules, of which the agent holds all files for a moment.
-			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
+			// The agent holds a few chunks at a time, however large the bundle.
+			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")},
 		},
 		StartupProbe:   probe("/readyz", agentPortName, 1, 600), // until there is a bundle to start on
 		ReadinessProbe: probe("/readyz", agentPortName, 5, 3),

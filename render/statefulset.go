@@ -160,15 +160,22 @@ func resourcesOf(w *workload) (corev1.ResourceRequirements, error) {
 	for name, request := range w.requests {
 		_, requested := out.Requests[name]
 		_, limited := out.Limits[name]
-		if !requested && !limited {
-			out.Requests[name] = request
+		if requested || limited {
+			continue
 		}
+		if out.Requests == nil {
+			out.Requests = corev1.ResourceList{}
+		}
+		out.Requests[name] = request
 	}
 	return out, nil
 }
 
 func quantities(values map[string]string) (corev1.ResourceList, error) {
-	out := corev1.ResourceList{}
+	if len(values) == 0 {
+		return nil, nil
+	}
+	out := make(corev1.ResourceList, len(values))
 	for name, value := range values {
 		q, err := resource.ParseQuantity(value)
 		if err != nil {

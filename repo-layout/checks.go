@@ -13,6 +13,7 @@ const (
 	jsonSyntax         = "layout/json-syntax"
 	missingFile        = "layout/missing-file"
 	missingKey         = "layout/missing-key"
+	moreProblems       = "layout/more-problems"
 	noEnvironments     = "layout/no-environments"
 	noTeams            = "layout/no-teams"
 	oneOf              = "layout/one-of"
@@ -50,12 +51,13 @@ func Checks() []Check {
 		{jsonSyntax, "A dashboard is not JSON."},
 		{missingFile, "A file that has to be there is not: watchbill.yaml, or a team's team.yaml."},
 		{missingKey, "A key that has to be there is not."},
+		{moreProblems, "A file has more problems than are listed."},
 		{noEnvironments, "The folder environments holds no environment, so nothing can be rendered."},
 		{noTeams, "The folder teams holds no team."},
 		{oneOf, "Of keys that exclude each other, none or several are set."},
 		{severalDocuments, "A file holds several YAML documents, of which only the first would be read."},
 		{symlink, "Symlinks are not followed, so that nothing outside the repo can be read."},
-		{tooComplex, "A YAML file is nested too deeply, or its aliases make too much of it."},
+		{tooComplex, "A YAML file holds too many values, is nested too deeply, or its aliases make too much of it."},
 		{tooLarge, "A file is larger than 4 MiB."},
 		{twoSpellings, "A file stands there as both .yaml and .yml."},
 		{unexpectedFile, "A file or folder stands where the layout has no place for it."},

@@ -59,6 +59,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, at Pos, path string) {
 	if !d.want(n, "!!map", "a mapping", path) {
 		return
 	}
+	d.checkMerges(n, path)
 	fields := fieldsOf(v.Type())
 	seen := map[string]Pos{}
 	for key, value := range each(n) {
@@ -75,6 +76,23 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, at Pos, path string) {
 	}
 	d.missing(fields, seen, at, path)
 	d.oneOf(fields, seen, at, path)
+}
+
+// checkMerges wants mappings behind the merge keys, see each.
+func (d *decoder) checkMerges(n *yaml.Node, path string) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], follow(n.Content[i+1])
+		if key.ShortTag() != "!!merge" {
+			continue
+		}
+		merged := []*yaml.Node{value}
+		if value.Kind == yaml.SequenceNode {
+			merged = value.Content
+		}
+		for _, m := range merged {
+			d.want(follow(m), "!!map", "a mapping", join(path, key.Value))
+		}
+	}
 }
 
 // placed gives a value that is not there the place of its key; the parser's own
@@ -150,6 +168,7 @@ func (d *decoder) stringMap(n *yaml.Node, v reflect.Value, b bounds, path string
 	if !d.want(n, "!!map", "a mapping", path) {
 		return
 	}
+	d.checkMerges(n, path)
 	v.Set(reflect.MakeMap(v.Type()))
 	seen := map[string]Pos{}
 	for key, value := range each(n) {

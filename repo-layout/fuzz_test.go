@@ -38,7 +38,7 @@ func FuzzLoad(f *testing.F) {
 	for _, k := range kinds {
 		if k.schema != "" {
 			s := compileSchema(f, k.schema)
-			schemas[k.schema] = func(content []byte) error { return schemaError(f, s, content) }
+			schemas[k.schema] = func(content []byte) error { return schemaError(s, content) }
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, content []byte) {
@@ -78,4 +78,3 @@ func checkProblems(t *testing.T, file string, content []byte, problems []Problem
 		}
 	}
 }
-

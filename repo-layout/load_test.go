@@ -335,6 +335,31 @@ f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]
 groups: [*f]
 `
 
+func TestLoadBoundsWhatItSays(t *testing.T) {
+	_, problems := NewLoader().Load(goodRepo(map[string]string{
+		"environments/prod.yaml":      "namespace: a\n" + strings.Repeat("x: y\n", 1000),
+		"watchbill.yaml":              strings.Repeat("k", 1<<20) + ": a\n? " + strings.Repeat("k", 1<<16) + "\n: a\n",
+		"teams/payments/rules/b.yaml": "groups: [" + strings.Repeat("a,", maxParts+1) + "]",
+	}))
+	count := map[string]int{}
+	for _, p := range problems {
+		count[p.File+" "+p.Check]++
+		if len(line(p)) > 1000 {
+			t.Errorf("a problem of %d characters", len(line(p)))
+		}
+	}
+	want := map[string]int{
+		"environments/prod.yaml layout/duplicate-key":    maxProblems - 1,
+		"environments/prod.yaml layout/unknown-key":      1,
+		"environments/prod.yaml layout/more-problems":    1,
+		"watchbill.yaml layout/yaml-syntax":              1,
+		"teams/payments/rules/b.yaml layout/too-complex": 1,
+	}
+	if diff := cmp.Diff(want, count); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoadOfNothing(t *testing.T) {
 	for name, fsys := range map[string]fs.FS{"empty": fstest.MapFS{}, "only a readme": fstest.MapFS{"README": {}}} {
 		repo, problems := NewLoader().Load(fsys)

@@ -15,6 +15,8 @@ import (
 
 const (
 	maxDepth = 100
+	// maxParts bounds the lines and commas of one file, and with them the memory that its values take.
+	maxParts = 250_000
 	// maxAliased bounds what the aliases of one file add to it when they are followed.
 	maxAliased = 200_000
 )
@@ -23,6 +25,10 @@ const (
 // root is nil, with or without a problem, where there is nothing to read on.
 func (r *report) parseYAML(content []byte) (root *yaml.Node, more bool) {
 	if !r.encodingOK(content) {
+		return nil, false
+	}
+	if parts := bytes.Count(content, []byte("\n")) + bytes.Count(content, []byte(",")); parts > maxParts {
+		r.add(tooComplex, r.at(1, 1), "make several files of it", "the file has more than %d lines and commas", maxParts)
 		return nil, false
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // report collects the problems of one file or folder.
@@ -16,17 +17,44 @@ type report struct {
 // at is a place in the report's file.
 func (r *report) at(line, column int) Pos { return Pos{File: r.file, Line: line, Column: column} }
 
-// add reports a problem at a place.
+const (
+	maxProblems = 100 // of one file
+	maxQuoted   = 120 // characters of what somebody wrote, in a message
+)
+
+// add reports a problem at a place. Neither a file with a problem in every line
+// nor a key of a million letters makes more of it than a person can read.
 func (r *report) add(check string, at Pos, hint, format string, args ...any) {
+	if len(r.found) > maxProblems {
+		return
+	}
+	if len(r.found) == maxProblems {
+		check, hint, format, args = moreProblems, "", "there are more problems than these %d", []any{maxProblems}
+	}
+	for i, arg := range args {
+		if s, ok := arg.(string); ok {
+			args[i] = clip(s, maxQuoted)
+		}
+	}
 	r.found = append(r.found, Problem{
-		Pos: at, Check: check, Owner: r.owner, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Pos: at, Check: check, Owner: r.owner, Message: fmt.Sprintf(format, args...), Hint: clip(hint, 3*maxQuoted),
 	})
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // warn reports a problem that leaves the repo usable.
 func (r *report) warn(check string, at Pos, hint, format string, args ...any) {
+	before := len(r.found)
 	r.add(check, at, hint, format, args...)
-	r.found[len(r.found)-1].Warning = true
+	if len(r.found) > before {
+		r.found[before].Warning = true
+	}
 }
 
 func sortProblems(p []Problem) {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,7 @@ func complete(s *jsonschema.Schema, v reflect.Value, b bounds) {
 			if !ok {
 				panic("no property " + f.key)
 			}
+			property.Description = byKey(property.Description, v.Type().Field(f.index).Name, f.key)
 			complete(property, v.Field(f.index), f.bounds)
 		}
 	case reflect.Slice:
@@ -106,6 +108,14 @@ func complete(s *jsonschema.Schema, v reflect.Value, b bounds) {
 		}
 		withFormat(s, b.format)
 	}
+}
+
+// byKey makes a Go comment speak of the key instead of the field.
+func byKey(comment, name, key string) string {
+	if rest, ok := strings.CutPrefix(comment, name+" "); ok {
+		return key + " " + rest
+	}
+	return comment
 }
 
 func withFormat(s *jsonschema.Schema, name string) *jsonschema.Schema {
@@ -141,8 +151,7 @@ func compileSchema(t testing.TB, name string) *checker.Schema {
 }
 
 // schemaError is what an editor would say of a YAML document.
-func schemaError(t testing.TB, s *checker.Schema, content []byte) error {
-	t.Helper()
+func schemaError(s *checker.Schema, content []byte) error {
 	var v any
 	if err := yaml.Unmarshal(content, &v); err != nil {
 		return err
@@ -173,7 +182,7 @@ func TestExampleFitsTheSchemas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := schemaError(t, s, content); err != nil {
+			if err := schemaError(s, content); err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
 			line, _, _ := bytes.Cut(content, []byte("\n"))

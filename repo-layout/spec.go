@@ -36,7 +36,9 @@ type Stack struct {
 
 // Components are the upstream programs that run.
 type Components struct {
-	Prometheus   Component `json:"prometheus,omitempty"`
+	// Prometheus scrapes, stores and evaluates rules.
+	Prometheus Component `json:"prometheus,omitempty"`
+	// Alertmanager routes alerts to receivers.
 	Alertmanager Component `json:"alertmanager,omitempty"`
 }
 
@@ -176,10 +178,14 @@ type TeamRoute struct {
 type Receiver struct {
 	Pos Pos `json:"-"`
 
-	Slack     *Slack     `json:"slack,omitempty" jsonschema:"oneof_required=slack"`
+	// Slack posts to a channel by an incoming webhook.
+	Slack *Slack `json:"slack,omitempty" jsonschema:"oneof_required=slack"`
+	// PagerDuty opens incidents through the Events API v2.
 	PagerDuty *PagerDuty `json:"pagerDuty,omitempty" jsonschema:"oneof_required=pagerDuty"`
-	Email     *Email     `json:"email,omitempty" jsonschema:"oneof_required=email"`
-	Webhook   *Webhook   `json:"webhook,omitempty" jsonschema:"oneof_required=webhook"`
+	// Email sends by a smart host.
+	Email *Email `json:"email,omitempty" jsonschema:"oneof_required=email"`
+	// Webhook posts Alertmanager's webhook payload; exactly one of url and urlKey is set.
+	Webhook *Webhook `json:"webhook,omitempty" jsonschema:"oneof_required=webhook"`
 }
 
 // Slack posts to a channel by an incoming webhook.
@@ -188,9 +194,9 @@ type Slack struct {
 	Channel string `json:"channel" jsonschema:"minLength=1"`
 	// URLKey is the key of the Secret that holds the incoming webhook's URL.
 	URLKey string `json:"urlKey" jsonschema:"format=secretKey"`
-	// Title of the message, usually a template of alertmanager/templates; left out, Alertmanager's own.
+	// Title of the message, usually a template such as {{ template "team.title" . }}; left out, Alertmanager's own.
 	Title string `json:"title,omitempty"`
-	// Text of the message, usually a template of alertmanager/templates; left out, Alertmanager's own.
+	// Text of the message, usually a template such as {{ template "team.text" . }}; left out, Alertmanager's own.
 	Text string `json:"text,omitempty"`
 }
 
@@ -218,7 +224,7 @@ type Email struct {
 
 // Webhook posts Alertmanager's webhook payload; exactly one of URL and URLKey is set.
 type Webhook struct {
-	// URL where it is no secret.
+	// URL to post to, where it is no secret.
 	URL string `json:"url,omitempty" jsonschema:"oneof_required=url,format=httpURL"`
 	// URLKey is the key of the Secret that holds the URL.
 	URLKey string `json:"urlKey,omitempty" jsonschema:"oneof_required=urlKey,format=secretKey"`

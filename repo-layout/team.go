@@ -47,10 +47,12 @@ func (l *Loader) loadTeam(fsys fs.FS, dir item) (*Team, []Problem) {
 // newTeam puts a team together from its files.
 func newTeam(name, digest string, w *walker, files []*loaded) *loadedTeam {
 	t := &Team{Name: name, Digest: digest}
-	hasSpec := false
+	if !w.broken && !slices.ContainsFunc(w.items, func(it item) bool { return it.kind == teamFile }) {
+		at := Pos{File: w.file + "/team.yaml"}
+		w.add(missingFile, at, "put a team.yaml there that says owner and routes", "the file is missing")
+	}
 	for i, f := range files {
 		w.found = append(w.found, f.problems...)
-		hasSpec = hasSpec || w.items[i].kind == teamFile
 		switch parsed := f.parsed.(type) {
 		case *TeamSpec:
 			t.Spec = *parsed
@@ -65,10 +67,6 @@ func newTeam(name, digest string, w *walker, files []*loaded) *loadedTeam {
 				t.Dashboards = append(t.Dashboards, parsed)
 			}
 		}
-	}
-	if !hasSpec && !w.broken {
-		at := Pos{File: w.file + "/team.yaml"}
-		w.add(missingFile, at, "put a team.yaml there that says owner and routes", "the file is missing")
 	}
 	slices.SortFunc(t.Rules, func(a, b *RuleFile) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(t.Scrape, func(a, b *ScrapeFile) int { return cmp.Compare(a.Path, b.Path) })

@@ -6,9 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-f[]string{
-"3:1: error: Prometheus reads only the first YAML document of a rule file; what begins here would be lost [rules/documents] (put the groups under one `groups:` without `---` between them, or make two files of it)",
-} TestRuleDocuments(t *testing.T) {
+func TestRuleDocuments(t *testing.T) {
 	runRuleCases(t, []ruleCase{
 		{"one, with markers", "# comment\n---\ngroups: []\n...\n# end\n", nil},
 		{"empty ones after", "groups: []\n---\n---\n# nothing\n", nil},
@@ -38,13 +36,7 @@ groups:
 		{"the first is empty", "---\n---\ngroups: []\n", []string{
 			"3:1: error: Prometheus reads only the first YAML document of a rule file; what begins here would be lost [rules/documents] (put the groups under one `groups:` without `---` between them, or make two files of it)",
 		}},
-		{"no marker", "groups:\n- name: g\n  rules:\n  - record: a\n    expr: |\n      ---\n      up\n", []string{
-"4:1: error: Prometheus reads only the first YAML document of a rule file; what begins here would be lost [rules/documents] (put the groups under one `groups:` without `---` between them, or make two files of it)",
-`4:1: error: group "g", rule 2, "B": annotation "summary": function "x" not defined [rules/syntax]`,
-`9:13: error: group "g", rule 1, "a": could not parse expression: unclosed left parenthesis [rules/syntax]`,
-"14:1: error: Prometheus reads only the first YAML document of a rule file; what begins here would be lost [rules/documents] (put the groups under one `groups:` without `---` between them, or make two files of it)",
-`16:3: error: unknown key "rulez" [rules/syntax] (did you mean "rules"?)`,
-}},
+		{"no marker", "groups:\n- name: g\n  rules:\n  - record: a\n    expr: |\n      ---\n      up\n", nil},
 	})
 }
 
@@ -77,11 +69,7 @@ func TestRuleDuplicates(t *testing.T) {
 	}
 }
 
-f[]string{
-`3:18: error: group "g" sets the label team to "search", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
-`6:41: error: alert "B" sets the label team to "search", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
-`7:41: error: alert "C" sets the label team to "{{ $labels.team }}", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
-} TestTeamLabel(t *testing.T) {
+func TestTeamLabel(t *testing.T) {
 	runRuleCases(t, []ruleCase{{"all", `groups:
 - name: g
   labels: {team: search}
@@ -100,10 +88,7 @@ f[]string{
 	}}})
 }
 
-f[]string{
-`5:45: error: alert "B" has the severity "critcal", which watchbill.yaml does not list: critical, warning, info [rules/severity] (did you mean "critical"?)`,
-`10:22: error: group "h" has the severity "page", which watchbill.yaml does not list: critical, warning, info [rules/severity]`,
-} TestSeverity(t *testing.T) {
+func TestSeverity(t *testing.T) {
 	runRuleCases(t, []ruleCase{{"all", `groups:
 - name: g
   rules:

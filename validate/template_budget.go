@@ -131,7 +131,7 @@ func regexpCost(args []reflect.Value) int {
 		}
 	}
 	subject := texts[len(texts)-1]
-	cost := instructions/8 + instructions*subject/64
+	cost := instructions + instructions*subject/8
 	if len(texts) == 3 {
 		cost += texts[1] * subject
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/watchbill/watchbill/reconcile/apply"
 	"github.com/watchbill/watchbill/reconcile/build"
-	"github.com/watchbill/watchbill/render"
 	"github.com/watchbill/watchbill/render/bundle"
 )
 

@@ -138,7 +138,7 @@ func writeBundles(dir string, bundles []bundle.Bundle) error {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return fmt.Errorf("write the files: %w", err)
 			}
-			if err := os.WriteFile(path, f.Content, fs.FileMode(0o644)); err != nil {
+			if err := os.WriteFile(path, []byte(f.Content), fs.FileMode(0o644)); err != nil {
 				return fmt.Errorf("write the files: %w", err)
 			}
 		}

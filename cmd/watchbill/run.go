@@ -14,7 +14,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/watchbill/watchbill/reconcile"
-	"github.com/watchbill/watchbill/reconcile/forge"
 	"github.com/watchbill/watchbill/reconcile/proof"
 	"github.com/watchbill/watchbill/reconcile/source"
 	"github.com/watchbill/watchbill/render"
@@ -28,7 +27,6 @@ type runFlags struct {
 	cluster     clusterFlags
 	logs        logFlags
 	git         source.Options
-	github      forge.GitHubOptions
 	environment string
 	agentImage  string
 	agentAccess string
@@ -55,10 +53,7 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.git.Auth.SSHKey.File, "git-ssh-key-file", "", "file with the private key for ssh; or WATCHBILL_GIT_SSH_KEY")
 	flags.StringVar(&f.git.Auth.SSHPassphrase.File, "git-ssh-passphrase-file", "", "file with the key's passphrase; or WATCHBILL_GIT_SSH_PASSPHRASE")
 	flags.StringVar(&f.git.Auth.KnownHosts, "git-known-hosts-file", "", "known_hosts file with the git server's key (required for ssh)")
-	flags.StringVar(&f.github.Repository, "github-repository", "", "OWNER/NAME that statuses go to; default: taken from --repo")
-	flags.StringVar(&f.github.BaseURL, "github-url", "", "base URL of a GitHub Enterprise API; default: GitHub's own")
-	flags.StringVar(&f.github.TokenFile, "github-token-file", "", "file with the token for statuses; or WATCHBILL_GITHUB_TOKEN; without one, no statuses")
-	flags.StringVar(&f.agentImage, "agent-image", defaultImage, "image of Watchbill itself, for the agents")
+	flags.StringVar(&f.agentImage, "agent-image", "", "image of Watchbill itself, for the agents; default: that of the daemon's own pod")
 	flags.StringVar(&f.agentAccess, "agent-access", "auto", "how agents are reached: direct, proxy (through the API server) or auto")
 	flags.StringVar(&f.listen, "listen", ":9532", "address of /metrics, /healthz, /readyz and /-/poke; empty for none")
 	flags.DurationVar(&f.poll, "poll", 30*time.Second, "how often git is asked when nothing wakes the daemon")
@@ -116,9 +111,9 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 		return err
 	}
 	f.git.Log = log
-	f.git.Auth.Password.Env = "WATCHBILL_GIT_PASSWORD"
-	f.git.Auth.SSHKey.Env = "WATCHBILL_GIT_SSH_KEY"
-	f.git.Auth.SSHPassphrase.Env = "WATCHBILL_GIT_SSH_PASSPHRASE"
+	f.git.Auth.Password.Env = ifSet("WATCHBILL_GIT_PASSWORD")
+	f.git.Auth.SSHKey.Env = ifSet("WATCHBILL_GIT_SSH_KEY")
+	f.git.Auth.SSHPassphrase.Env = ifSet("WATCHBILL_GIT_SSH_PASSPHRASE")
 	repo, err := source.Open(f.git)
 	if err != nil {
 		return err
@@ -132,6 +127,11 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 	ask, err := f.ask(config, namespace)
 	if err != nil {
 		return err
+	}
+	if f.agentImage == "" {
+		if f.agentImage, err = ownImage(ctx, config, namespace); err != nil {
+			return err
+		}
 	}
 	opts := reconcile.Options{
 		Environment: f.environment, Namespace: namespace, Source: repo, Reporter: reporter,
@@ -159,6 +159,14 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 		return errFound
 	}
 	return err
+}
+
+// ifSet is the name of an environment variable that is set, or empty.
+func ifSet(name string) string {
+	if os.Getenv(name) == "" {
+		return ""
+	}
+	return name
 }
 
 func dryRun(ctx context.Context, io streams, daemon *reconcile.Daemon) error {

@@ -16,8 +16,12 @@ func (a *Agent) prove(ctx context.Context) error {
 		if err := a.read(ctx); err != nil {
 			return err
 		}
-		if !s.dirty && a.runs() {
-			return nil
+		if !s.dirty {
+			err := a.runs()
+			if err == nil {
+				return nil
+			}
+			a.log.Warn("process runs something else", "bundle", s.current, "err", err)
 		}
 	}
 	err := a.reload(ctx)
@@ -28,11 +32,20 @@ func (a *Agent) prove(ctx context.Context) error {
 	return err
 }
 
-// runs says whether the process runs the current bundle, whole, since the last reload.
-func (a *Agent) runs() bool {
-	s := &a.state
-	here, ok := a.volume.bundles[s.current]
-	return ok && s.running.ok && s.running.mark == here.mark && !s.running.loaded.Before(s.notBefore)
+// runs says why the process does not run the current bundle, whole, since the last reload; nil if it does.
+func (a *Agent) runs() error {
+	s, name := &a.state, a.process.name
+	switch here := a.volume.bundles[s.current]; {
+	case !s.running.ok:
+		return fmt.Errorf("%s says that its last reload did not take", name)
+	case s.running.mark == "":
+		return fmt.Errorf("%s runs no rule %s: rule_files must name %s", name, marker, a.process.stamp.path)
+	case s.running.mark != here.mark:
+		return fmt.Errorf("%s runs bundle %s, not %s", name, s.running.mark, s.current)
+	case s.running.loaded.Before(s.notBefore):
+		return fmt.Errorf("%s says that its last reload was at %s, before it was asked", name, s.running.loaded.Format(time.RFC3339Nano))
+	}
+	return nil
 }
 
 // read asks the process what it runs.
@@ -64,8 +77,8 @@ func (a *Agent) reload(ctx context.Context) error {
 		s.dirty, s.notBefore = false, began.Add(-time.Millisecond)
 		err = a.read(ctx)
 	}
-	if err == nil && !a.runs() {
-		err = fmt.Errorf("%s took the reload of bundle %s, yet it says that it runs %q", a.process.name, s.current, s.running.mark)
+	if err == nil {
+		err = a.runs()
 	}
 	a.count(err)
 	if err != nil {

@@ -127,10 +127,11 @@ func Load(ctx context.Context, client typedcorev1.ConfigMapInterface) (History, 
 	if err != nil {
 		return h, fmt.Errorf("read configmap %s: %w", Name, err)
 	}
-	return parse(cm)
+	return Parse(cm)
 }
 
-func parse(cm *corev1.ConfigMap) (History, error) {
+// Parse reads the history from its ConfigMap.
+func Parse(cm *corev1.ConfigMap) (History, error) {
 	var h History
 	if err := json.Unmarshal([]byte(cm.Data[dataKey]), &h); err != nil {
 		return h, fmt.Errorf("read %s of configmap %s: %w; delete the configmap to start without a history", dataKey, Name, err)
@@ -138,11 +139,17 @@ func parse(cm *corev1.ConfigMap) (History, error) {
 	return h, nil
 }
 
-// Save writes the history.
-func Save(ctx context.Context, client typedcorev1.ConfigMapInterface, namespace string, labels map[string]string, h History) error {
+// Save writes the history of an environment. It has a field manager of its own:
+// the history is no part of what a revision wants, and is never pruned.
+func Save(ctx context.Context, client typedcorev1.ConfigMapInterface, namespace, environment string, h History) error {
 	raw, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("write the history: %w", err)
+	}
+	labels := map[string]string{
+		"app.kubernetes.io/name":     "watchbill",
+		"app.kubernetes.io/part-of":  "watchbill",
+		"app.kubernetes.io/instance": environment,
 	}
 	cm := applycorev1.ConfigMap(Name, namespace).WithLabels(labels).WithData(map[string]string{dataKey: string(raw)})
 	if _, err := client.Apply(ctx, cm, metav1.ApplyOptions{FieldManager: "watchbill-history", Force: true}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"unicode"
 
@@ -230,8 +231,9 @@ func secureKind(err error) error {
 func networkKind(err error) error {
 	var network net.Error
 	var path *fs.PathError
+	var link *os.LinkError
 	switch {
-	case errors.As(err, &path):
+	case errors.As(err, &path), errors.As(err, &link):
 		return ErrDisk
 	case errors.As(err, &network) && network.Timeout():
 		return ErrTimeout

@@ -58,7 +58,10 @@ func (c *Cluster) launch(ctx context.Context, o Options, listener net.Listener) 
 	defer stop()
 	if err := follow(lines, o); err != nil {
 		kill(c)
-		return fmt.Errorf("cluster %s did not start: %w (logs are in %s)", o.Name, errors.Join(err, ctx.Err()), c.Config.Logs())
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("cluster %s did not start: %w (logs are in %s)", o.Name, err, c.Config.Logs())
 	}
 	return nil
 }

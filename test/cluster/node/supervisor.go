@@ -106,7 +106,10 @@ func (s *Supervisor) startControlPlane(ctx context.Context, progress io.Writer) 
 	}
 	err := s.await(ctx, "the API server", apiReady(s.api))
 	loading.Wait()
-	return errors.Join(err, pause)
+	if err == nil {
+		err = pause
+	}
+	return err
 }
 
 // startNode starts the rest and waits until pods can run, find each other by name and talk.
@@ -182,7 +185,7 @@ func (s *Supervisor) loadPause(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(file)
-	return until(ctx, "the pause image", func(context.Context) error {
+	return s.await(ctx, "the pause image", func(context.Context) error {
 		p, err := s.table.start([]string{"ctr", "--address", containerd, "--namespace", images.Namespace, "images", "import", file}, s.config.Log("supervisor"))
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ var programs = []program{
 	{name: "amtool", dir: "test/programs/alertmanager", pkg: "github.com/prometheus/alertmanager/cmd/amtool", args: prometheusVersion("0.31.1")},
 	{name: "golangci-lint", dir: "test/programs/lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint", args: stripped("")},
 	{name: "cluster", dir: "test/cluster", pkg: "./cmd/cluster", with: "./cmd/pause", args: kubernetesVersion(), ours: true},
-	{name: "gitserver", dir: ".", pkg: "./test/gitserver", args: stripped(""), ours: true},
+	{name: "gitserver", dir: ".", pkg: "./test/gitserver/cmd/gitserver", args: stripped(""), ours: true},
 	{name: "watchbill", dir: ".", pkg: "./cmd/watchbill", args: append([]string{"-trimpath"}, stripped("")...), ours: true},
 }
 

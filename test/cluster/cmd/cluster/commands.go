@@ -10,12 +10,15 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/watchbill/watchbill/test/cluster"
 	"github.com/watchbill/watchbill/test/cluster/node"
 )
 
 // command is the whole command line.
 func command() *cobra.Command {
+	// Kubernetes's packages add flags of their own to every command line. Ours has none of them.
+	pflag.CommandLine = pflag.NewFlagSet("cluster", pflag.ContinueOnError)
 	root := &cobra.Command{
 		Use:           "cluster",
 		Short:         "A real Kubernetes on this machine, for tests and demo",
