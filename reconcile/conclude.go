@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,7 @@ func (p *pass) conclude(ctx context.Context, result proof.Result, err error) err
 	case result.Refused != nil:
 		return p.refused(ctx, *result.Refused)
 	case errors.Is(err, context.DeadlineExceeded):
-		return p.end(ctx, history.Unproven, fmt.Sprintf("no proof within %s: %s", p.proofWithin, result.Missing()))
+		return p.end(ctx, history.Unproven, fmt.Sprintf("no proof within %s: %s", p.proofWithin, cmp.Or(result.Missing(), err.Error())))
 	case err != nil:
 		return p.fail(ctx, err)
 	}

@@ -50,7 +50,7 @@ func (r *Renderer) podSpec(env *repolayout.Environment, w *workload) (*corev1.Po
 		return nil, err
 	}
 	yes, no := true, false
-	group, policy := int64(sharedGroup), corev1.FSGroupChangeOnRootMismatch
+	user, group, policy := int64(upstreamUser), int64(sharedGroup), corev1.FSGroupChangeOnRootMismatch
 	return &corev1.PodSpec{
 		ServiceAccountName:            w.name,
 		AutomountServiceAccountToken:  &no, // mounted by hand, into those containers that need it
@@ -58,6 +58,7 @@ func (r *Renderer) podSpec(env *repolayout.Environment, w *workload) (*corev1.Po
 		TerminationGracePeriodSeconds: &w.graceSeconds,
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:        &yes,
+			RunAsUser:           &user, // a sandbox with a group but no user is refused by containerd
 			RunAsGroup:          &group,
 			FSGroup:             &group,
 			FSGroupChangePolicy: &policy,

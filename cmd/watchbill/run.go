@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/watchbill/watchbill/reconcile"
 	"github.com/watchbill/watchbill/reconcile/proof"
@@ -27,6 +28,7 @@ type runFlags struct {
 	cluster     clusterFlags
 	logs        logFlags
 	git         source.Options
+	forge       forgeFlags
 	environment string
 	agentImage  string
 	agentAccess string
@@ -53,6 +55,7 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.git.Auth.SSHKey.File, "git-ssh-key-file", "", "file with the private key for ssh; or WATCHBILL_GIT_SSH_KEY")
 	flags.StringVar(&f.git.Auth.SSHPassphrase.File, "git-ssh-passphrase-file", "", "file with the key's passphrase; or WATCHBILL_GIT_SSH_PASSPHRASE")
 	flags.StringVar(&f.git.Auth.KnownHosts, "git-known-hosts-file", "", "known_hosts file with the git server's key (required for ssh)")
+	f.forge.add(flags)
 	flags.StringVar(&f.agentImage, "agent-image", "", "image of Watchbill itself, for the agents; default: that of the daemon's own pod")
 	flags.StringVar(&f.agentAccess, "agent-access", "auto", "how agents are reached: direct, proxy (through the API server) or auto")
 	flags.StringVar(&f.listen, "listen", ":9532", "address of /metrics, /healthz, /readyz and /-/poke; empty for none")
@@ -97,7 +100,12 @@ report on the commit. Runs until it is told to end.`,
 			if err != nil {
 				return err
 			}
-			klog.SetSlogLogger(log)
+			quiet, err := (&logFlags{level: "warn", format: f.logs.format}).logger(io.err)
+			if err != nil {
+				return err
+			}
+			klog.SetSlogLogger(quiet) // what client-go says of its own doings
+			crlog.SetLogger(klog.Background())
 			return f.run(cmd.Context(), io, log)
 		},
 	}
@@ -119,7 +127,7 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 		return err
 	}
 	defer repo.Close()
-	reporter, closeReporter, err := f.reporter(log)
+	reporter, closeReporter, err := f.forge.reporter(f.git.URL, log)
 	if err != nil {
 		return err
 	}

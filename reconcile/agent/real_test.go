@@ -52,7 +52,12 @@ func newRealProcess(t *testing.T, component, dir string) *realProcess {
 		t.Skipf("%s is not set: `make test` builds the real %s and runs this test with it", variable, component)
 	}
 	p := &realProcess{component: component, binary: binary, dir: dir, address: freeAddress(t), data: t.TempDir()}
-	t.Cleanup(p.stop)
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("%s says:\n%s", component, p.log.text())
+		}
+	})
 	return p
 }
 
@@ -103,7 +108,7 @@ func (p *realProcess) api(t *testing.T, path string) string {
 
 const realConfig = `
 global: {scrape_interval: 1s}
-rule_files: [bundle.rules.yaml, "rules/*/*.yaml"]
+rule_files: [bundle.rules.yaml, rules/a/*.yaml, rules/b/*.yaml, rules/c/*.yaml]
 scrape_configs:
   - job_name: self
     static_configs: [{targets: ["127.0.0.1:1"]}]

@@ -1,31 +1,100 @@
 package source
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-
-	"github.com/watchbill/watchbill/test/gitserver"
+	"time"
 )
 
-// teamsRepo is a repository of many teams, with 10 files and about 160 KiB each.
-func teamsRepo(b *testing.B, teams int) *origin {
-	b.Helper()
-	o := &origin{root: b.TempDir()}
-	o.bare, o.work = filepath.Join(o.root, "repo.git"), filepath.Join(b.TempDir(), "work")
-	return o
+// TestLargeRepo measures, and holds within wide bounds, what a repository of
+// 500 teams and 5,000 files costs: 65 MB, of which each file shares much with
+// its neighbours, as rule files do.
+func TestLargeRepo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	o := newOrigin(t, nil)
+	files := map[string]string{}
+	for team := range 500 {
+		for file := range 10 {
+			files[fmt.Sprintf("teams/team-%03d/rules/file-%d.yaml", team, file)] = ruleFile(team, file, 0)
+		}
+	}
+	commits := o.commits(files, map[string]string{"teams/team-007/rules/file-3.yaml": ruleFile(7, 3, 1)})
+	run(t, o.bare, "git", "gc", "-q")
+	o.pointTo(commits[0])
+	s := open(t, o.options(t))
+	var rev Revision
+	measure(t, "clone", func() { rev = fetch(t, s) })
+	measure(t, "fetch, nothing new", func() { fetch(t, s) })
+	t.Logf("clone on disk: %d MiB", s.objects.size()>>20)
+	check := func(what string, most time.Duration) {
+		cpu := measure(t, what, func() {
+			files, bytes, err := readAll(rev.FS)
+			if err != nil || files != 5000 || bytes < 60<<20 {
+				t.Fatalf("%d files, %d bytes: %v", files, bytes, err)
+			}
+		})
+		if cpu > most {
+			t.Errorf("%s took %v of CPU, more than %v", what, cpu, most)
+		}
+	}
+	check("first read of every file", 3*time.Second)
+	check("second read of every file", 3*time.Second)
+	measure(t, "fetch, nothing new, again", func() { fetch(t, s) })
+	measure(t, "walk with sizes", func() {
+		_ = fs.WalkDir(rev.FS, ".", func(_ string, d fs.DirEntry, err error) error {
+			_, e := d.Info()
+			return errors.Join(err, e)
+		})
+	})
+	o.pointTo(commits[1])
+	measure(t, "fetch, one line changed", func() { rev = fetch(t, s) })
+	measure(t, "restart", func() { s = reopen(t, s) })
 }
 
-var _ = gitserver.PackRequests
+func ruleFile(team, file, version int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "groups:\n- name: group-%d-%d\n  rules:\n", team, file)
+	for rule := range 20 {
+		fmt.Fprintf(&b, `  - alert: Service%dErrorRateHigh%d
+    expr: sum by (service) (rate(http_requests_total{team="team-%03d", code=~"5..", shard="%x"}[5m])) / sum by (service) (rate(http_requests_total{team="team-%03d"}[5m])) > 0.%02d
+    for: 5m
+    labels:
+      severity: %s
+    annotations:
+      summary: Errors of {{ $labels.service }} are at {{ $value | humanizePercentage }}
+      description: More than %d percent of the requests of {{ $labels.service }} fail; look at https://runbooks.example.com/team-%03d/%d/%d first.
+      dashboard: https://grafana.example.com/d/%x
+`, file, rule, team, (team*31+file*7+rule)*2654435761, team, rule+1+version, []string{"critical", "warning", "info"}[rule%3], rule, team, file, rule, sha256.Sum256(fmt.Append(nil, team, file, rule)))
+	}
+	return b.String()
+}
 
-// heap is what is in use after a collection.
-func heap() float64 {
+// measure logs wall time, CPU time of this process and the heap that is left.
+func measure(t *testing.T, what string, f func()) time.Duration {
+	t.Helper()
+	cpu := func() time.Duration {
+		var u syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	start, before := time.Now(), cpu()
+	f()
+	wall, used := time.Since(start), cpu()-before
+	t.Logf("%-26s %8v wall, %8v CPU, heap %.1f MiB", what, wall.Round(time.Millisecond), used.Round(time.Millisecond), heapMiB())
+	return used
+}
+
+// heapMiB is what is in use after a collection, in MiB.
+func heapMiB() float64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
@@ -57,7 +126,3 @@ func readAll(fsys *FS) (files int, bytes int64, err error) {
 	wg.Wait()
 	return files, bytes, errors.Join(err, walk)
 }
-
-var _ = fmt.Sprint
-var _ = io.Discard
-var _ = strings.Repeat

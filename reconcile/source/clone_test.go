@@ -187,25 +187,41 @@ func TestOneProcessAtATime(t *testing.T) {
 	reopen(t, s)
 }
 
+// Two hundred fetches: neither files, nor descriptors, nor memory pile up, and
+// every revision stays readable.
 func TestCloneStaysSmall(t *testing.T) {
 	o := newOrigin(t, nil)
-	files := map[string]string{}
+	first := map[string]string{}
 	for i := range 50 {
-		files[fmt.Sprintf("teams/t%d/rules/a.yaml", i)] = strings.Repeat(fmt.Sprintf("rule %d\n", i), 100)
+		first[fmt.Sprintf("teams/t%d/rules/a.yaml", i)] = strings.Repeat(fmt.Sprintf("rule %d\n", i), 100)
 	}
-	o.push(files)
+	sets := []map[string]string{first}
+	for i := range 200 {
+		sets = append(sets, map[string]string{"teams/t7/rules/a.yaml": fmt.Sprintf("version %d\n", i)})
+	}
+	commits := o.commits(sets...)
 	s := open(t, o.options(t))
-	var commits []string
-	for i := range 60 {
-		commits = append(commits, o.push(map[string]string{"teams/t7/rules/a.yaml": fmt.Sprintf("version %d\n", i)}))
-		fetch(t, s)
+	var early float64
+	for i, c := range commits {
+		o.pointTo(c)
+		if rev := fetch(t, s); rev.Commit != c || rev.Forced {
+			t.Fatalf("fetch %d: %+v", i, rev)
+		}
 		if n := len(s.objects.packs); n > mostPacks {
 			t.Fatalf("%d packs after %d fetches", n, i+1)
 		}
+		if i == 50 {
+			early = heapMiB()
+		}
+	}
+	late := heapMiB()
+	t.Logf("heap %.1f MiB after 50 fetches, %.1f after 200; %d packs, %d KiB", early, late, len(s.objects.packs), s.objects.size()>>10)
+	if late > early+2 {
+		t.Error("memory grows with every fetch")
 	}
 	check := func(s *Source) {
 		t.Helper()
-		for i, c := range commits {
+		for i, c := range commits[1:] {
 			rev, err := s.At(c)
 			if err != nil {
 				t.Fatal(err)
@@ -223,6 +239,9 @@ func TestCloneStaysSmall(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(s.clone.packDir(), "*")); len(files) != 2*len(s.objects.packs) {
 		t.Errorf("%d files for %d packs", len(files), len(s.objects.packs))
+	}
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil && len(open) > 200 {
+		t.Errorf("%d open files", len(open))
 	}
 	check(reopen(t, s))
 }

@@ -57,29 +57,38 @@ func (s *Source) advance(head plumbing.Hash) (Revision, error) {
 	if err != nil {
 		return Revision{}, damaged(err)
 	}
-	old := s.head
-	if !old.IsZero() {
-		rev.Previous = old.String()
-	}
-	if old == head {
-		return rev, nil
-	}
-	// The old head may be gone from the clone; then nothing can be said of it.
-	if !old.IsZero() && s.objects.has(old) {
-		kept, err := s.objects.isAncestor(old, head)
-		if err != nil {
-			return Revision{}, damaged(err)
-		}
-		rev.Forced = !kept
-	}
-	if err := s.clone.setHead(head); err != nil {
+	if s.head == head {
+		s.objects.rest()
+	} else if err := s.move(head); err != nil {
 		return Revision{}, err
 	}
-	s.head = head
+	rev.Previous, rev.Forced = s.previous, s.forced
+	return rev, nil
+}
+
+// move follows the branch to another head, and sees whether it got there along
+// its history.
+func (s *Source) move(head plumbing.Hash) error {
+	old, forced := s.head, false
+	// The old head may be gone from the clone; then nothing can be said of it.
+	if s.objects.has(old) {
+		kept, err := s.objects.isAncestor(old, head)
+		if err != nil {
+			return damaged(err)
+		}
+		forced = !kept
+	}
+	if err := s.clone.setHead(head); err != nil {
+		return err
+	}
+	s.head, s.previous, s.forced = head, "", forced
+	if !old.IsZero() {
+		s.previous = old.String()
+	}
 	if err := s.objects.consolidate(); err != nil {
 		s.opts.Log.Warn("packs of the clone could not be joined", "dir", s.opts.Dir, "error", err)
 	}
-	return rev, nil
+	return nil
 }
 
 // download brings head and what it needs. With full, nothing is said to be

@@ -73,6 +73,46 @@ func (o *origin) pushAll(args ...string) string {
 	return o.git("rev-parse", "HEAD")
 }
 
+// commits makes one commit of each set of files straight in the bare repository,
+// much faster than a working copy does, and returns their ids. The branch ends
+// at the last.
+func (o *origin) commits(sets ...map[string]string) []string {
+	o.t.Helper()
+	var in bytes.Buffer
+	for i, files := range sets {
+		fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter A <a@example.com> %d +0000\ndata 1\nx\n", i+1, 1_700_000_000+i)
+		for name, content := range files {
+			fmt.Fprintf(&in, "M 644 inline %s\ndata %d\n%s\n", name, len(content), content)
+		}
+	}
+	marks := filepath.Join(o.t.TempDir(), "marks")
+	cmd := exec.CommandContext(o.t.Context(), "git", "fast-import", "--quiet", "--force", "--export-marks="+marks)
+	cmd.Dir, cmd.Stdin = o.bare, &in
+	if out, err := cmd.CombinedOutput(); err != nil {
+		o.t.Fatalf("git fast-import: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(marks)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	ids := make([]string, len(sets))
+	for line := range strings.Lines(string(b)) {
+		var n int
+		var id string
+		if _, err := fmt.Sscanf(line, ":%d %s", &n, &id); err != nil {
+			o.t.Fatal(err)
+		}
+		ids[n-1] = id
+	}
+	return ids
+}
+
+// pointTo moves the branch of the bare repository.
+func (o *origin) pointTo(commit string) {
+	o.t.Helper()
+	overwrite(o.t, filepath.Join(o.bare, "refs/heads/main"), commit+"\n")
+}
+
 func write(t *testing.T, path, content string) {
 	t.Helper()
 	if content == "" {

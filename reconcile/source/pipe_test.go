@@ -28,7 +28,7 @@ func TestFileURLs(t *testing.T) {
 		if rev := fetch(t, s); rev.Commit != commit || read(t, rev, "a") != "1" {
 			t.Errorf("%s: %+v", url, rev)
 		}
-		if rev := fetch(t, s); rev.Previous != commit {
+		if rev := fetch(t, s); rev.Commit != commit {
 			t.Errorf("%s, again: %+v", url, rev)
 		}
 	}

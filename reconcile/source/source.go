@@ -97,6 +97,8 @@ type Source struct {
 
 	fetching sync.Mutex // held by Fetch and Close
 	head     plumbing.Hash
+	previous string // as in Revision, of head
+	forced   bool
 }
 
 // Revision is one commit.
@@ -107,11 +109,10 @@ type Revision struct {
 	Author string // name and address
 	// Message is the first line of the commit's message.
 	Message string
-	// Previous is the head that the last successful fetch had found, also by an
-	// earlier process; empty at the first fetch of a clone.
+	// Previous is the head that was followed before this one; empty while it is
+	// the first of a clone or, unchanged, of a process. Only Fetch knows it.
 	Previous string
 	// Forced says that Previous is no ancestor of Commit: history was rewritten.
-	// Only the Fetch that finds the new head says so.
 	Forced bool
 	FS     *FS
 }
@@ -206,7 +207,7 @@ func (s *Source) whole(commit plumbing.Hash) error {
 // reset empties the clone. Revisions that were handed out can be read again
 // once a fetch has brought their objects back.
 func (s *Source) reset() error {
-	s.head = plumbing.ZeroHash
+	s.head, s.previous, s.forced = plumbing.ZeroHash, "", false
 	if err := s.clone.renew(); err != nil {
 		return err
 	}

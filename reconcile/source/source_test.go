@@ -56,13 +56,13 @@ func TestUnchangedFetchIsOneRequest(t *testing.T) {
 	if n := o.server.Requests() - before; n != 1 {
 		t.Errorf("unchanged fetch took %d requests", n)
 	}
-	if rev.Previous != rev.Commit || rev.Forced {
+	if rev.Previous != "" || rev.Forced {
 		t.Errorf("unchanged fetch: %+v", rev)
 	}
 	// A restart begins where the last one ended, without a download.
 	s = reopen(t, s)
 	before = o.server.Requests()
-	if again := fetch(t, s); again.Commit != rev.Commit || again.Previous != rev.Commit {
+	if again := fetch(t, s); again.Commit != rev.Commit || again.Previous != "" {
 		t.Errorf("after a restart: %+v", again)
 	}
 	if n := o.server.Requests() - before; n != 1 {
@@ -70,7 +70,7 @@ func TestUnchangedFetchIsOneRequest(t *testing.T) {
 	}
 }
 
-func TestForcePushIsFollowedAndReportedOnce(t *testing.T) {
+func TestForcePushIsFollowedAndReported(t *testing.T) {
 	o := newOrigin(t, nil)
 	base := o.push(map[string]string{"a": "1"})
 	o.push(map[string]string{"a": "2"})
@@ -84,8 +84,9 @@ func TestForcePushIsFollowedAndReportedOnce(t *testing.T) {
 	if rev.Commit != forced || !rev.Forced || rev.Previous != lost {
 		t.Errorf("after a force-push: %+v", rev)
 	}
-	if again := fetch(t, s); again.Forced {
-		t.Error("a force-push was reported twice")
+	// Whoever fetches next must hear of it too.
+	if again := fetch(t, s); !again.Forced || again.Previous != lost {
+		t.Errorf("after a force-push, again: %+v", again)
 	}
 	// What was pushed away is still there for a rollback.
 	if old, err := s.At(lost); err != nil || read(t, old, "a") != "3" {

@@ -113,7 +113,7 @@ func cutFile(f File) []piece {
 func cutAt(content string) int {
 	const oneIn = 1 << 9
 	end := min(len(content), maxPart)
-	for at := end; at < end; {
+	for at := min(minPart, end); at < end; {
 		n := strings.IndexByte(content[at:end], '\n')
 		if n < 0 {
 			break

@@ -9,13 +9,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -120,6 +123,7 @@ func cutTag(image string) (name, tag string, ok bool) {
 }
 
 func (s *Stack) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
+	crlog.SetLogger(logr.Discard()) // without any, the client complains
 	c, err := client.New(s.Config, client.Options{})
 	if err != nil {
 		return fmt.Errorf("make a Kubernetes client: %w", err)
@@ -135,6 +139,8 @@ func (s *Stack) applyAll(ctx context.Context, objects []*unstructured.Unstructur
 
 // rolledOut waits until the daemon that was installed, and no other, is ready.
 func (s *Stack) rolledOut(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
 	return s.Until(ctx, "the daemon to be ready", func(ctx context.Context) error {
 		d, err := s.Client.AppsV1().Deployments(s.Namespace).Get(ctx, Deployment, metav1.GetOptions{})
 		if err != nil {
@@ -165,11 +171,17 @@ func (s *Stack) whyNotReady(ctx context.Context) string {
 				fmt.Fprintf(&why, "; %s: %s %s", pod.Name, w.Reason, w.Message)
 			}
 			if t := c.LastTerminationState.Terminated; t != nil {
-				fmt.Fprintf(&why, "; %s ended before with code %d", pod.Name, t.ExitCode)
+				log, _ := s.Logs(ctx, pod.Name, c.Name, true) // without it, the code alone
+				fmt.Fprintf(&why, "; %s ended before with code %d: %s", pod.Name, t.ExitCode, lastLine(log))
 			}
 		}
 	}
 	return why.String()
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
 }
 
 // deleteNamespace removes what an earlier repository left, if there is something.

@@ -199,6 +199,8 @@ func (s *Stack) runs(ctx context.Context, r Replica, digest string) error {
 
 // firstLive waits until the repository's newest revision is live.
 func (s *Stack) firstLive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
 	commit, err := s.Repo.Head(ctx)
 	if err != nil {
 		return err

@@ -34,13 +34,18 @@ const (
 // Until tries again and again until what it is given returns no error, or the
 // context ends; then the last error says what was missing.
 func (s *Stack) Until(ctx context.Context, what string, try func(context.Context) error) error {
-	const between = 100 * time.Millisecond
+	const between, patience = 100 * time.Millisecond, 10 * time.Second
 	ticks := time.NewTicker(between)
 	defer ticks.Stop()
+	told := time.Now()
 	for {
 		err := try(ctx)
 		if err == nil {
 			return nil
+		}
+		if time.Since(told) > patience {
+			s.say("waiting for %s: %v", what, err)
+			told = time.Now()
 		}
 		select {
 		case <-ctx.Done():

@@ -25,7 +25,7 @@ var programs = []program{
 	{name: "golangci-lint", dir: "test/programs/lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint", args: stripped("")},
 	{name: "cluster", dir: "test/cluster", pkg: "./cmd/cluster", with: "./cmd/pause", args: kubernetesVersion(), ours: true},
 	{name: "gitserver", dir: ".", pkg: "./test/gitserver/cmd/gitserver", args: stripped(""), ours: true},
-	{name: "watchbill", dir: ".", pkg: "./cmd/watchbill", args: append([]string{"-trimpath"}, stripped("")...), ours: true},
+	{name: "watchbill", dir: ".", pkg: "./cmd/watchbill", args: stripped(""), ours: true},
 }
 
 // stripped are the flags that leave out the symbol table and debugging data, and whatever else the linker is to do.
