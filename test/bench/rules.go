@@ -204,4 +204,3 @@ func peakMiB() float64 {
 	}
 	return float64(u.Maxrss) / 1024
 }
-

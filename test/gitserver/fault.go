@@ -27,7 +27,8 @@ type Fault struct {
 func (s *Server) SetFault(f *Fault) { s.fault.Store(f) }
 
 // PackRequests matches the requests that bring objects, not those that list
-// references.
+// references. Of a client that speaks git's protocol version 2, as git itself
+// does and go-git does not, it matches both.
 func PackRequests(r *http.Request) bool { return r.Method == http.MethodPost }
 
 // strike answers the request and returns nil, or returns what the answer is to

@@ -102,7 +102,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	s.SetFault(&Fault{Status: 500, Match: PackRequests})
-	mustGit(t, ".", "ls-remote", "-q", url)
+	mustGit(t, ".", "-c", "protocol.version=0", "ls-remote", "-q", url)
 
 	s.SetFault(&Fault{Delay: 100 * time.Millisecond})
 	start := time.Now()
