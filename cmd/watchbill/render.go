@@ -18,16 +18,20 @@ import (
 
 // localFlags build a folder for one environment, without a cluster.
 type localFlags struct {
-	environment, agentImage string
+	environment, agentImage, agentAccess string
 }
 
 func (l *localFlags) add(cmd *cobra.Command, agentImage string) {
 	cmd.Flags().StringVarP(&l.environment, "environment", "e", "", "environment of the repo (required)")
 	cmd.Flags().StringVar(&l.agentImage, "agent-image", agentImage, "image of Watchbill itself, for the agents")
+	cmd.Flags().StringVar(&l.agentAccess, "agent-access", "direct", "how the daemon reaches the agents, direct or proxy: decides whom their network policy lets in")
 }
 
 // build builds the folder; if it is invalid, it prints the findings and says so.
 func (l *localFlags) build(io streams, args []string) (*build.Result, error) {
+	if err := oneOf("agent-access", l.agentAccess, "direct", "proxy"); err != nil {
+		return nil, err
+	}
 	if l.environment == "" {
 		return nil, fmt.Errorf("--environment is needed: the name of a file in environments/")
 	}
@@ -51,8 +55,12 @@ func (l *localFlags) build(io streams, args []string) (*build.Result, error) {
 	return result, nil
 }
 
-// namespaceOf is where the environment, and with it the daemon, lives.
+// namespaceOf is where the environment, and with it the daemon, lives; empty
+// for a daemon outside the cluster.
 func (l *localFlags) namespaceOf(fsys fs.FS) string {
+	if l.agentAccess == "proxy" {
+		return ""
+	}
 	repo, _ := repolayout.NewLoader().Load(fsys)
 	if env := repo.Environment(l.environment); env != nil {
 		return env.Namespace

@@ -141,9 +141,13 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 			return err
 		}
 	}
+	daemonNamespace := ""
+	if f.direct() {
+		daemonNamespace = namespace
+	}
 	opts := reconcile.Options{
 		Environment: f.environment, Namespace: namespace, Source: repo, Reporter: reporter,
-		Render: render.Options{AgentImage: f.agentImage, DaemonNamespace: namespace},
+		Render: render.Options{AgentImage: f.agentImage, DaemonNamespace: daemonNamespace},
 		Config: config, Ask: ask, Listen: f.listen, Poll: f.poll, ProofWithin: f.proof, Once: f.once, Log: log,
 	}
 	if f.leaderElect {
@@ -189,11 +193,16 @@ func dryRun(ctx context.Context, io streams, daemon *reconcile.Daemon) error {
 	return nil
 }
 
-// ask chooses the way to the agents. From inside the cluster their addresses
-// are reached directly, and the network policy lets this namespace's daemon in.
-func (f *runFlags) ask(config *rest.Config, namespace string) (proof.Ask, error) {
+// direct says whether agents are reached at their own addresses, which is so
+// inside the cluster; then the network policy lets the namespace's daemon in.
+func (f *runFlags) direct() bool {
 	inside := os.Getenv("KUBERNETES_SERVICE_HOST") != "" && f.cluster.kubeconfig == ""
-	if f.agentAccess == "direct" || (f.agentAccess == "auto" && inside) {
+	return f.agentAccess == "direct" || (f.agentAccess == "auto" && inside)
+}
+
+// ask is the way to the agents.
+func (f *runFlags) ask(config *rest.Config, namespace string) (proof.Ask, error) {
+	if f.direct() {
 		return proof.Direct(), nil
 	}
 	return proof.ThroughAPIServer(config, namespace)

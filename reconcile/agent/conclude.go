@@ -38,7 +38,7 @@ func (a *Agent) conclude(err error) {
 	state, text := a.verdict(live, err)
 	before, _ := a.board.newest()
 	a.board.update(func(r *Report) {
-		r.State, r.Error = state, text
+		r.State, r.Error, r.ReloadSeconds = state, text, s.took.Seconds()
 		if r.Live != live {
 			r.Live, r.Since = live, time.Time{}
 			if live != "" {

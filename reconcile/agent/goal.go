@@ -12,7 +12,7 @@ import (
 // goal is the bundle that should be current now:
 //
 //	the process answers        the wanted bundle, or the current one if the wanted one was refused
-//	it does not, first start   the last good bundle, so that it starts on what is known to work
+//	it does not, agent started the last good bundle, so that it starts on what is known to work
 //	it does not, later on      the current one; after a while the other of the two, since the
 //	                           current one may be what keeps it from starting
 //	no index is known          the current one
@@ -28,6 +28,8 @@ func (a *Agent) goal() (bundle.Ref, error) {
 	switch {
 	case s.down.IsZero():
 		return wanted, nil
+	case !a.ready.Load():
+		return start, nil
 	case s.current != wanted.Digest && s.current != start.Digest:
 		return start, nil
 	case time.Since(s.down) > a.options.ReloadTimeout:

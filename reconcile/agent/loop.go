@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -26,13 +27,20 @@ type state struct {
 	// refused is the bundle that the process did not take, until the index changes.
 	refused struct{ digest, words string }
 
-	running   running   // what the process said last
-	notBefore time.Time // when the last reload that took began
-	down      time.Time // since when the process does not answer; zero while it does
-	answered  bool      // the process has answered once
-	untidy    bool      // bundles came or went since the volume was last put in order
+	took      time.Duration // by the last reload, from request to answer
+	running   running       // what the process said last
+	notBefore time.Time     // when the last reload that took began
+	down      time.Time     // since when the process does not answer; zero while it does
+	answered  bool          // the process has answered once
+	untidy    bool          // bundles came or went since the volume was last put in order
+	released  time.Time     // when memory was last given back
 	retry     wait.Backoff
 }
+
+const (
+	releaseEvery = time.Minute     // what an idle agent touches adds up again
+	tidyTimeout  = 5 * time.Minute // a first bundle of thousands of files, on a slow disk
+)
 
 var (
 	errSuperseded = errors.New("the index names another bundle by now")
@@ -48,7 +56,7 @@ func (a *Agent) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		a.pulse.beat(0)
 		pause := a.turn(ctx)
-		a.tidy()
+		a.tidy(ctx)
 		a.pulse.beat(pause)
 		timer := time.NewTimer(pause)
 		select {
@@ -160,24 +168,30 @@ func (a *Agent) swap(digest string) error {
 
 // tidy comes after the report, since nobody has to wait for it: it makes the
 // live bundle last, removes old ones and gives memory back.
-func (a *Agent) tidy() {
+func (a *Agent) tidy(ctx context.Context) {
 	s := &a.state
+	if time.Since(s.released) > releaseEvery {
+		releaseProgram()
+		s.released = time.Now()
+	}
 	report, _ := a.board.newest()
 	if !s.untidy || report.State != Live {
 		return
 	}
-	if err := a.keep(); err != nil {
+	a.pulse.beat(tidyTimeout)
+	if err := a.keep(ctx); err != nil {
 		a.log.Warn("volume not put in order", "err", err)
 		return
 	}
 	s.untidy = false
 	a.fault("tidied")
-	releaseMemory()
+	debug.FreeOSMemory()
+	releaseProgram()
 }
 
-func (a *Agent) keep() error {
+func (a *Agent) keep(ctx context.Context) error {
 	s := &a.state
-	if err := a.volume.settle(); err != nil {
+	if err := a.volume.settle(ctx); err != nil {
 		return err
 	}
 	if err := a.volume.link(proven, s.current); err != nil {

@@ -46,7 +46,9 @@ groups:
 // The configuration endpoint is no proof, it shows what was read, not what runs.
 func readPrometheus(ctx context.Context, p *process) (running, error) {
 	var r running
-	err := p.ask(ctx, "api/v1/rules", url.Values{"rule_name[]": {marker}}, func(body io.Reader) (err error) {
+	err := p.ask(ctx, "api/v1/rules", url.Values{
+		"type": {"record"}, "rule_group[]": {"watchbill"}, "rule_name[]": {marker}, // or it would go through all rules
+	}, func(body io.Reader) (err error) {
 		r.mark, err = parseRules(body)
 		return err
 	})

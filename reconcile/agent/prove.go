@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (a *Agent) runs() error {
 	case s.running.mark == "":
 		return fmt.Errorf("%s runs no rule %s: rule_files must name %s", name, marker, a.process.stamp.path)
 	case s.running.mark != here.mark:
-		return fmt.Errorf("%s runs bundle %s, not %s", name, s.running.mark, s.current)
+		return fmt.Errorf("%s runs %s, not bundle %s", name, cmp.Or(a.live(), "something else"), s.current)
 	case s.running.loaded.Before(s.notBefore):
 		return fmt.Errorf("%s says that its last reload was at %s, before it was asked", name, s.running.loaded.Format(time.RFC3339Nano))
 	}
@@ -98,8 +99,7 @@ func (a *Agent) post(ctx context.Context) error {
 	defer cancel()
 	began := time.Now()
 	err := a.process.reload(ctx)
-	took := time.Since(began)
-	a.board.update(func(r *Report) { r.ReloadSeconds = took.Seconds() })
+	s.took = time.Since(began)
 	if _, refused := errors.AsType[*refusal](err); err == nil || refused {
 		return err
 	}

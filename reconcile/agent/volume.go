@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,8 +192,11 @@ func (v *volume) pruneChunks(keep map[string]bool) error {
 
 // settle brings what was written since the last time to the disk, so that after
 // a power cut the bundle that was proven is there, whether or not the API server is.
-func (v *volume) settle() error {
+func (v *volume) settle(ctx context.Context) error {
 	for len(v.fresh) > 0 {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := syncPath(v.fresh[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("bring the bundle to the disk: %w", err)
 		}

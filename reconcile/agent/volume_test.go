@@ -46,7 +46,7 @@ func TestLargeFile(t *testing.T) {
 	if err != nil || string(got) != large {
 		t.Errorf("%d bytes of %d, %v", len(got), len(large), err)
 	}
-	if err := v.settle(); err != nil {
+	if err := v.settle(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/reconcile/agent"
 	"github.com/watchbill/watchbill/reconcile/history"
 	"github.com/watchbill/watchbill/render/bundle"
 	"github.com/watchbill/watchbill/test/stack"
@@ -95,16 +97,17 @@ func (d *demo) deliver(ctx context.Context, message string, outcome history.Outc
 		return fail(err)
 	}
 	d.screen.say("%s  the daemon is poked", since(pushed, time.Now()))
+	l := listing{demo: d, pushed: pushed, said: map[string]string{}}
 	for e := range events {
 		if e.History == nil {
-			d.show(pushed, e)
+			l.show(e)
 			continue
 		}
 		record := e.History.Of(commit)
 		if record == nil {
 			continue
 		}
-		d.screen.say("%s  %s", since(pushed, e.Time), d.stages(*record))
+		l.line(e.Time, "%s", stages(*record))
 		if record.Outcome != outcome {
 			return fail(broken("revision %.8s is %s: %s", commit, record.Outcome, record.Reason))
 		}
@@ -113,40 +116,60 @@ func (d *demo) deliver(ctx context.Context, message string, outcome history.Outc
 	return fail(broken("revision %.8s is not %s in time: %w", commit, outcome, context.Cause(ctx)))
 }
 
-// show prints one thing that happened.
-func (d *demo) show(pushed time.Time, e stack.Event) {
-	at := since(pushed, e.Time)
+// listing prints what happens, with the time since the push.
+type listing struct {
+	*demo
+	pushed time.Time
+	said   map[string]string // by pod or index, so that nothing is said twice
+}
+
+func (l *listing) line(at time.Time, format string, args ...any) {
+	l.screen.say("%s  %s", since(l.pushed, at), fmt.Sprintf(format, args...))
+}
+
+func (l *listing) show(e stack.Event) {
 	switch {
 	case e.Chunk != "":
-		d.screen.say("%s  chunk %s is written", at, e.Chunk)
-	case e.Index != nil && e.Index.Proven():
-		d.screen.say("%s  the index of %s: %.12s is the last good", at, e.Component, e.Index.Wanted.Digest)
+		l.line(e.Time, "chunk %s is written", e.Chunk)
 	case e.Index != nil:
-		d.screen.say("%s  the index of %s wants bundle %.12s", at, e.Component, e.Index.Wanted.Digest)
+		l.once(e.Time, "the index of "+e.Component, indexed(*e.Index))
 	case e.Report != nil:
-		d.screen.say("%s  %s: %s", at, e.Report.Pod, spoken(e))
+		l.once(e.Time, e.Report.Pod, spoken(*e.Report))
 	}
 }
 
-func spoken(e stack.Event) string {
-	r := e.Report
-	switch {
-	case r.Error != "":
-		return fmt.Sprintf("%s: %s", r.State, r.Error)
-	case r.Live == r.Wanted:
-		return fmt.Sprintf("%s, runs %.12s (reload took %.2f s)", r.State, r.Live, r.ReloadSeconds)
+func (l *listing) once(at time.Time, who, says string) {
+	if l.said[who] != says {
+		l.line(at, "%s %s", who, says)
 	}
-	return fmt.Sprintf("%s %.12s", r.State, r.Wanted)
+	l.said[who] = says
+}
+
+func indexed(i bundle.Index) string {
+	if i.Proven() {
+		return fmt.Sprintf("wants %.12s, the last good", i.Wanted.Digest)
+	}
+	return fmt.Sprintf("wants %.12s", i.Wanted.Digest)
+}
+
+func spoken(r agent.Report) string {
+	switch {
+	case r.State == agent.Live:
+		return fmt.Sprintf("runs %.12s, read back after a reload of %.2f s", r.Live, r.ReloadSeconds)
+	case r.State == agent.Applying:
+		return fmt.Sprintf("applies %.12s", r.Wanted)
+	}
+	return fmt.Sprintf("%s %.12s: %s", r.State, r.Wanted, r.Error)
 }
 
 // stages are the daemon's own times.
-func (d *demo) stages(r history.Record) string {
-	text := fmt.Sprintf("the daemon: %s;", r.Outcome)
+func stages(r history.Record) string {
+	var times []string
 	for _, s := range r.Stages {
-		text += fmt.Sprintf(" %s %.2f s,", s.Name, s.Seconds)
+		times = append(times, fmt.Sprintf("%s %.2f s", s.Name, s.Seconds))
 	}
-	return text[:len(text)-1]
+	return fmt.Sprintf("the daemon says %s; %s", r.Outcome, strings.Join(times, ", "))
 }
 
-// since is how long after the push something was seen; what was seen before push returned is so.
+// since is how long after the push something was seen.
 func since(pushed, at time.Time) string { return fmt.Sprintf("%6.2f s", at.Sub(pushed).Seconds()) }

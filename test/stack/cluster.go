@@ -87,6 +87,16 @@ func (c *Cluster) Listen(address string) (net.Listener, error) {
 	return listenInside(pid, address)
 }
 
+// Dial connects from inside the cluster's network, where pods and services have
+// their addresses, without the API server.
+func (c *Cluster) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	pid, err := c.supervisor()
+	if err != nil {
+		return nil, err
+	}
+	return dialInside(ctx, pid, network, address)
+}
+
 // supervisor is the first process of the cluster, in whose network the rest lives.
 func (c *Cluster) supervisor() (int, error) {
 	path := filepath.Join(filepath.Dir(c.Kubeconfig), "cluster.json")
@@ -114,7 +124,7 @@ func (c *Cluster) call(ctx context.Context, progress io.Writer, args []string) (
 	var out, faults bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.program, append(args, "--name", c.Name)...)
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&faults, progress)
-	asGroup(cmd)
+	EndWith(cmd)
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("cluster %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(faults.String()))
 	}

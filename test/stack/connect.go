@@ -74,6 +74,7 @@ func (s *Stack) local(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.Programs = programs
 	s.say("cluster %s", name)
 	if s.Cluster, err = UpCluster(ctx, programs["cluster"], name, false, s.progress); err != nil {
 		return "", err

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,15 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listenInside listens in the network namespace of a process. A socket belongs
+// listenInside listens in the network namespace of a process.
+func listenInside(pid int, address string) (listener net.Listener, err error) {
+	inside := inside(pid, func() { listener, err = net.Listen("tcp", address) })
+	return listener, errors.Join(inside, err)
+}
+
+// dialInside connects from the network namespace of a process.
+func dialInside(ctx context.Context, pid int, network, address string) (conn net.Conn, err error) {
+	var dialer net.Dialer
+	inside := inside(pid, func() { conn, err = dialer.DialContext(ctx, network, address) })
+	return conn, errors.Join(inside, err)
+}
+
+// inside does something in the network namespace of a process. A socket belongs
 // to the namespace that it was made in for good, so only its making needs a
 // thread in there.
-func listenInside(pid int, address string) (net.Listener, error) {
-	type made struct {
-		listener net.Listener
-		err      error
-	}
-	result := make(chan made, 1)
+func inside(pid int, do func()) error {
+	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
@@ -26,12 +37,11 @@ func listenInside(pid int, address string) (net.Listener, error) {
 			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
 		}
 		if err != nil {
-			result <- made{err: fmt.Errorf("enter the cluster's network: %w", err)}
+			result <- fmt.Errorf("enter the cluster's network: %w", err)
 			return
 		}
-		listener, err := net.Listen("tcp", address)
-		result <- made{listener, err}
+		do()
+		result <- nil
 	}()
-	m := <-result
-	return m.listener, m.err
+	return <-result
 }

@@ -24,7 +24,7 @@ func Programs(ctx context.Context, progress io.Writer, names ...string) (map[str
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", append([]string{"run", "./test/programs/build"}, names...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, progress
-	asGroup(cmd)
+	EndWith(cmd)
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("build %s: %w", strings.Join(names, ", "), err)
 	}
@@ -41,8 +41,8 @@ func Programs(ctx context.Context, progress io.Writer, names ...string) (map[str
 	return paths, nil
 }
 
-// asGroup makes the command and all that it starts end with its context.
-func asGroup(cmd *exec.Cmd) {
+// EndWith makes a command and all that it starts end with its context.
+func EndWith(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second

@@ -56,6 +56,8 @@ type Stack struct {
 	Git *GitServer
 	// Cluster is the local cluster, or nil if the cluster is not ours.
 	Cluster *Cluster
+	// Programs are the paths of those that run in the local cluster: watchbill, prometheus, alertmanager, cluster.
+	Programs map[string]string
 
 	Kubeconfig  string
 	Config      *rest.Config
