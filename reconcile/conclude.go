@@ -205,12 +205,16 @@ func (p *pass) stand(ctx context.Context, outcome history.Outcome, why string) e
 	return p.end(ctx, outcome, why)
 }
 
-// fail records what is tried again.
+// fail records what is tried again. A revision that is live stays so on record,
+// when it is only the keeping of it that fails.
 func (p *pass) fail(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	p.metrics.failed("apply")
+	if p.settled() {
+		return err
+	}
 	return errors.Join(err, p.end(ctx, history.Failed, err.Error()))
 }
 

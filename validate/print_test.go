@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +30,7 @@ func TestPrint(t *testing.T) {
 	if err := Print(&got, findings, func(path string) []byte { return []byte(sources[path]) }); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "print.txt", got.Bytes())
+	golden(t, "testdata/print.txt", got.Bytes())
 
 	got.Reset()
 	if err := Print(&got, nil, nil); err != nil || got.String() != "0 errors, 0 warnings\n" {
@@ -48,7 +47,7 @@ func TestPrintJSON(t *testing.T) {
 	if err := PrintJSON(&out, want); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "print.json", out.Bytes())
+	golden(t, "testdata/print.json", out.Bytes())
 	var got []Finding
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -62,9 +61,8 @@ func TestPrintJSON(t *testing.T) {
 	}
 }
 
-func golden(t *testing.T, name string, got []byte) {
+func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -75,6 +73,6 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
+		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

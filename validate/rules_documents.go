@@ -20,11 +20,15 @@ import (
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
+// maxDocuments is how many of them are reported: one is as wrong as a thousand.
+const maxDocuments = 10
+
 // otherDocuments reports the documents of a rule file after the first, which
 // Prometheus passes over without a word, and what is wrong inside them.
 func otherDocuments(team string, f *repolayout.RuleFile) []Finding {
 	var found []Finding
-	for _, d := range laterDocuments(f.Content) {
+	later := laterDocuments(f.Content)
+	for _, d := range later[:min(len(later), maxDocuments)] {
 		found = append(found, Finding{
 			Check: rulesDocuments, Severity: Error, Owner: team,
 			Pos:     repolayout.Pos{File: f.Path, Line: d.first, Column: 1},

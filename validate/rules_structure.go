@@ -21,6 +21,11 @@ import (
 // what does not fit. The loader has read what fits, so the expressions of such a
 // file are checked all the same.
 func structureOf(team string, f *repolayout.RuleFile) []Finding {
+	if n := largeMapping(f.Content); n != nil {
+		w := &structureWalk{team: team, path: f.Path}
+		w.add(n, "", fmt.Sprintf("a mapping of %d keys; the most is %d", len(n.Content)/2, maxKeys))
+		return w.found
+	}
 	var groups rulefmt.RuleGroups
 	decoder := yaml.NewDecoder(bytes.NewReader(f.Content))
 	decoder.KnownFields(true)
@@ -44,6 +49,33 @@ func structureOf(team string, f *repolayout.RuleFile) []Finding {
 		return yamlFindings(rulesSyntax, team, f.File, err, nil)
 	}
 	return w.found
+}
+
+// The decoder compares each key of a mapping with every other.
+const (
+	maxKeys    = 5000
+	smallRules = 32 << 10 // of a file that cannot hold many more
+)
+
+// largeMapping finds a mapping that would hold the decoder up.
+func largeMapping(content []byte) *yaml.Node {
+	var root yaml.Node
+	if len(content) <= smallRules || yaml.Unmarshal(content, &root) != nil {
+		return nil
+	}
+	var find func(n *yaml.Node) *yaml.Node
+	find = func(n *yaml.Node) *yaml.Node {
+		if n.Kind == yaml.MappingNode && len(n.Content) > 2*maxKeys {
+			return n
+		}
+		for _, child := range n.Content {
+			if found := find(child); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	return find(&root)
 }
 
 // sameGroups compares what upstream decoded with what the loader did.
@@ -88,6 +120,9 @@ type structureWalk struct {
 const maxSteps = 1 << 20
 
 func (w *structureWalk) add(n *yaml.Node, hint, message string) {
+	if len(w.found) > maxFindings {
+		return
+	}
 	w.found = append(w.found, Finding{
 		Check: rulesSyntax, Severity: Error, Owner: w.team, Hint: hint, Message: message,
 		Pos: repolayout.Pos{File: w.path, Line: n.Line, Column: n.Column},

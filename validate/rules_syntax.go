@@ -14,10 +14,14 @@ import (
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
-// maxExpr bounds an expression. The parser's tree of an operator chain is as
-// deep as the chain is long, and Prometheus walks it by recursion: a few
-// megabytes of "a+a+…" overflow the stack, which no program survives.
-const maxExpr = 128 << 10
+// What an expression may be. The parser's tree of a chain of operators is as
+// deep as the chain is long. Upstream walks it by recursion, and again from each
+// of its nodes: some ten thousand operators hold it up for minutes, and millions
+// overflow the stack, which no program survives. Prometheus would fare no better.
+const (
+	maxExpr      = 128 << 10
+	maxOperators = 1000 // and parentheses
+)
 
 // promQL is the parser as Prometheus runs it: without experimental features.
 var promQL = parser.NewParser(parser.Options{})
@@ -27,7 +31,22 @@ func checkRuleFile(team string, f *repolayout.RuleFile) (found []Finding) {
 	defer survive(&found, rulesSyntax, team, f.Path)
 	found = structureOf(team, f)
 	found = append(found, syntaxOf(team, f.Content, f.Groups)...)
-	return append(found, otherDocuments(team, f)...)
+	return firstOf(append(found, otherDocuments(team, f)...))
+}
+
+// maxFindings is how many findings one file, or one check of a team, can have:
+// a small file can hold a million faults, and after the first few nobody reads on.
+const maxFindings = 100
+
+// firstOf sorts findings and leaves out what is too many, and says so.
+func firstOf(found []Finding) []Finding {
+	found = Sort(found)
+	if len(found) <= maxFindings {
+		return found
+	}
+	last := found[maxFindings-1]
+	last.Message, last.Hint = "there is more like this; the rest is left out", ""
+	return append(found[:maxFindings-1:maxFindings-1], last)
 }
 
 // survive turns a panic of an upstream parser into a finding: one team's file
@@ -104,8 +123,11 @@ func probe(r rulefmt.Rule) []error {
 }
 
 func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
-	if len(r.Expr) > maxExpr {
-		c.add(at.Expr, "record parts of it with rules of their own", "%s: the expression takes %d KiB; the most is %d KiB", nameOf(r), len(r.Expr)>>10, maxExpr>>10)
+	if len(c.found) > maxFindings {
+		return
+	}
+	if why := tooMuch(r.Expr); why != "" {
+		c.add(at.Expr, "record parts of it with rules of their own", "%s: %s", nameOf(r), why)
 		return
 	}
 	c.core(r, at)
@@ -119,6 +141,27 @@ func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
 			c.text(r, placeOr(at.Annotations.At(name), at.Rule), value, rulefmt.Rule{Annotations: map[string]string{name: value}})
 		}
 	}
+}
+
+// tooMuch says what is too much about an expression, if anything is.
+func tooMuch(expr string) string {
+	switch {
+	case len(expr) > maxExpr:
+		return fmt.Sprintf("the expression takes %d KiB; the most is %d KiB", len(expr)>>10, maxExpr>>10)
+	case len(expr) <= maxOperators:
+		return ""
+	}
+	operators := 0
+	lexer := parser.Lex(expr)
+	for item := (parser.Item{}); item.Typ != parser.EOF && item.Typ != parser.ERROR; lexer.NextItem(&item) {
+		if item.Typ.IsOperator() || item.Typ == parser.LEFT_PAREN {
+			operators++
+		}
+	}
+	if operators > maxOperators {
+		return fmt.Sprintf("the expression has %d operators and parentheses; the most is %d", operators, maxOperators)
+	}
+	return ""
 }
 
 // core validates the rule without its labels and annotations. Those go one by

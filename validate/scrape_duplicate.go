@@ -12,15 +12,25 @@ type jobUse struct {
 	team, environment string
 	name              string
 	at                repolayout.Pos
+	again             *repolayout.Pos // where its team has it a second time, in the same environments
 }
 
-// jobsOf is all that other teams need to know of a team.
+// jobsOf is all that other teams need to know of a team: each name once for
+// each of the environments that files are for.
 func jobsOf(t *repolayout.Team) []jobUse {
 	var jobs []jobUse
+	known := map[[2]string]int{}
 	for _, f := range t.Scrape {
 		for _, j := range f.Jobs {
-			if j.Name != "" {
-				jobs = append(jobs, jobUse{t.Name, f.Environment, j.Name, j.Pos})
+			key := [2]string{f.Environment, j.Name}
+			i, twice := known[key]
+			switch {
+			case j.Name == "":
+			case !twice:
+				known[key] = len(jobs)
+				jobs = append(jobs, jobUse{team: t.Name, environment: f.Environment, name: j.Name, at: j.Pos})
+			case jobs[i].again == nil:
+				jobs[i].again = &j.Pos
 			}
 		}
 	}
@@ -32,29 +42,31 @@ func jobsOf(t *repolayout.Team) []jobUse {
 // nothing here says who was first; inside a team it is the later one.
 func duplicateJobs(memories []*teamMemory) []Finding {
 	byName := make(map[string][]*jobUse, 8*len(memories))
+	var found []Finding
 	for _, m := range memories {
 		for i := range m.jobs {
-			byName[m.jobs[i].name] = append(byName[m.jobs[i].name], &m.jobs[i])
+			u := &m.jobs[i]
+			byName[u.name] = append(byName[u.name], u)
+			if u.again != nil {
+				found = append(found, u.duplicate(*u.again, u.at, nil))
+			}
 		}
 	}
-	var found []Finding
 	for _, uses := range byName {
 		if len(uses) < 2 {
 			continue
 		}
 		for i, u := range uses {
-			if f, ok := u.duplicate(uses, i); ok {
-				found = append(found, f)
+			if first, others := u.clashes(uses, i); first != nil {
+				found = append(found, u.duplicate(u.at, first.at, others))
 			}
 		}
 	}
 	return found
 }
 
-// duplicate says whom a job clashes with: any other team, or its own team earlier on.
-func (u *jobUse) duplicate(uses []*jobUse, index int) (Finding, bool) {
-	var first *jobUse
-	var others []string
+// clashes says with whom a job clashes: any other team, or its own team earlier on.
+func (u *jobUse) clashes(uses []*jobUse, index int) (first *jobUse, others []string) {
 	for i, o := range uses {
 		if i == index || o.team == u.team && i > index || !o.meets(u) {
 			continue
@@ -66,15 +78,16 @@ func (u *jobUse) duplicate(uses []*jobUse, index int) (Finding, bool) {
 			others = append(others, o.team)
 		}
 	}
-	if first == nil {
-		return Finding{}, false
-	}
 	slices.Sort(others)
+	return first, slices.Compact(others)
+}
+
+func (u *jobUse) duplicate(at, first repolayout.Pos, others []string) Finding {
 	return Finding{
-		Check: scrapeDuplicateJob, Severity: Error, Owner: u.team, Pos: u.at, Others: slices.Compact(others),
-		Message: fmt.Sprintf("the scrape job %q stands in %s too, at line %d", u.name, first.at.File, first.at.Line),
+		Check: scrapeDuplicateJob, Severity: Error, Owner: u.team, Pos: at, Others: others,
+		Message: fmt.Sprintf("the scrape job %q stands in %s too, at line %d", u.name, first.File, first.Line),
 		Hint:    "give each job a name of its own, such as one that begins with the team's",
-	}, true
+	}
 }
 
 // meets says whether two jobs come together in an environment.

@@ -19,7 +19,7 @@ func checkScrapeFile(team string, f *repolayout.ScrapeFile, globals config.Globa
 	s := &scrapeChecker{team: team, file: f, globals: globals}
 	whole, ok := s.jobs(f.Content, notOne)
 	if ok {
-		return whole
+		return firstOf(whole)
 	}
 	// The decoder ends at the first job that it does not like: look at each job alone.
 	for i, text := range jobsAlone(f.Content) {
@@ -27,9 +27,9 @@ func checkScrapeFile(team string, f *repolayout.ScrapeFile, globals config.Globa
 		found = append(found, one...)
 	}
 	if len(found) == 0 {
-		return whole
+		return firstOf(whole)
 	}
-	return found
+	return firstOf(found)
 }
 
 type scrapeChecker struct {

@@ -1,12 +1,8 @@
 package validate
 
 import (
-	"bytes"
 	"flag"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -105,49 +101,6 @@ func TestExampleHasNoFindings(t *testing.T) {
 	findings := append(Problems(problems), New().Repo(repo)...)
 	if diff := cmp.Diff([]string(nil), lines(findings)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
-	}
-}
-
-func TestEveryCheckHasItsPage(t *testing.T) {
-	want := map[string]bool{"layout.md": true, "README.md": true}
-	for _, c := range Checks() {
-		page := strings.ReplaceAll(c.ID, "/", "-") + ".md"
-		want[page] = true
-		text, err := os.ReadFile(filepath.Join("../docs/checks", page))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if title := fmt.Sprintf("# %s: %s\n", c.ID, c.Title); !bytes.HasPrefix(text, []byte(title)) {
-			t.Errorf("%s does not begin with %q", page, title)
-		}
-		for _, part := range []string{"## Bad", "## Good", "## How to fix it"} {
-			if !bytes.Contains(text, []byte(part)) {
-				t.Errorf("%s has no part %q", page, part)
-			}
-		}
-	}
-	pages, err := os.ReadDir("../docs/checks")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range pages {
-		if !want[p.Name()] {
-			t.Errorf("%s is the page of no check", p.Name())
-		}
-	}
-}
-
-// TestLayoutPage holds the page of the loader's checks in step with the loader.
-func TestLayoutPage(t *testing.T) {
-	page, err := os.ReadFile("../docs/checks/layout.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range repolayout.Checks() {
-		if !bytes.Contains(page, []byte("`"+c.ID+"`")) {
-			t.Errorf("layout.md does not name %s", c.ID)
-		}
 	}
 }
 

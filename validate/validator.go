@@ -155,9 +155,9 @@ func (m *teamMemory) conclude(c *checkContext) {
 	for _, f := range m.team.Scrape {
 		m.findings = append(m.findings, m.files[scrapeFileKey(f, c)]...)
 	}
-	m.findings = append(m.findings, duplicateRules(m.team)...)
-	m.findings = append(m.findings, teamLabels(m.team)...)
-	m.findings = append(m.findings, unknownSeverities(m.team, c.severities)...)
+	m.findings = append(m.findings, firstOf(duplicateRules(m.team))...)
+	m.findings = append(m.findings, firstOf(teamLabels(m.team))...)
+	m.findings = append(m.findings, firstOf(unknownSeverities(m.team, c.severities))...)
 	m.findings = append(m.findings, teamReceivers(m.team, c.templates)...)
 	m.jobs = jobsOf(m.team)
 }

@@ -83,7 +83,7 @@ func TestRepoForgets(t *testing.T) {
 	v := New()
 	for i := range 10 {
 		repo, _ := repolayout.NewLoader().Load(repoOf(map[string]string{
-			ruleFile: fmt.Sprintf("groups: [{name: g%d, rules: []}]\n", i),
+			ruleFile:                              fmt.Sprintf("groups: [{name: g%d, rules: []}]\n", i),
 			fmt.Sprintf("teams/t%d/team.yaml", i): base["teams/search/team.yaml"],
 		}))
 		v.Repo(repo)

@@ -22,7 +22,8 @@ var (
 // findings, one for each line of it, with the columns found again in the text.
 func yamlFindings(check, owner string, f *repolayout.File, err error, known iter.Seq[string]) []Finding {
 	var found []Finding
-	for _, text := range yamlMessages(err) {
+	messages := yamlMessages(err)
+	for _, text := range messages[:min(len(messages), maxFindings+1)] {
 		finding := Finding{
 			Check: check, Severity: Error, Owner: owner, Message: text, Pos: repolayout.Pos{File: f.Path},
 		}

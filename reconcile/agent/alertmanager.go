@@ -40,7 +40,7 @@ func configHash(text string) string {
 func formatHash(hash float64) string { return strconv.FormatFloat(hash, 'f', 0, 64) }
 
 // readAlertmanager asks for the hash of the configuration. /api/v2/status is no
-// proof, it shows the configuration marshalled anew.
+// proof, it shows the configuration in other words.
 func readAlertmanager(ctx context.Context, p *process) (running, error) {
 	var r running
 	values, err := p.gauges(ctx, "alertmanager_config_hash",

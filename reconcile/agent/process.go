@@ -84,12 +84,12 @@ func (p *process) reload(ctx context.Context) error {
 	defer response.Body.Close()
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxWords))
 	words := strings.ToValidUTF8(strings.TrimSpace(string(raw)), "\uFFFD")
-	switch {
-	case response.StatusCode == http.StatusOK:
+	switch response.StatusCode {
+	case http.StatusOK:
 		return nil
-	case response.StatusCode == http.StatusInternalServerError:
+	case http.StatusInternalServerError:
 		return &refusal{words: words}
-	case response.StatusCode == http.StatusForbidden:
+	case http.StatusForbidden:
 		return fmt.Errorf("reload %s: %s; start it with --web.enable-lifecycle", p.name, words)
 	}
 	return fmt.Errorf("reload %s: it answers %s: %s", p.name, response.Status, words)

@@ -3,6 +3,7 @@ package agent
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -146,7 +147,7 @@ func TestReloadAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = p.reload(t.Context())
-		switch cause, refused := err.(*refusal); {
+		switch cause, refused := errors.AsType[*refusal](err); {
 		case want == "" && err != nil, want != "" && err == nil:
 			t.Errorf("%d: %v", code, err)
 		case want == "refused" && (!refused || cause.words != "failed to reload config: \uFFFD"):

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,20 +28,20 @@ type realProcess struct {
 }
 
 type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu  sync.Mutex
+	all bytes.Buffer
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
+	return b.all.Write(p)
 }
 
 func (b *lockedBuffer) text() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.Bytes())
+	return slices.Clone(b.all.Bytes())
 }
 
 func newRealProcess(t *testing.T, component, dir string) *realProcess {
@@ -76,7 +75,6 @@ func (p *realProcess) start(t *testing.T) {
 	}
 	p.command = exec.Command(p.binary, args...)
 	p.command.Stderr = &p.log
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}

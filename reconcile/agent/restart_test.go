@@ -145,11 +145,10 @@ func TestWithoutAPIServer(t *testing.T) {
 		eventually(t, "ready", b.ready.Load)
 		checkVolume(t, r.dir, one)
 		r.process.start(t)
-		report := b.until(t, "running the copy", func(rep Report) bool { return rep.Live == one.Digest })
-		report = b.until(t, "failed", func(rep Report) bool { return rep.State == Failed })
-		if !strings.Contains(report.Error, "the API server is away") || !strings.Contains(report.Error, "copy on the volume") {
-			t.Errorf("the report does not say why: %+v", report)
-		}
+		b.until(t, "running the copy, and saying why", func(rep Report) bool {
+			return rep.Live == one.Digest && rep.State == Failed &&
+				strings.Contains(rep.Error, "the API server is away") && strings.Contains(rep.Error, "copy on the volume")
+		})
 		r.kube.setAway(false)
 		r.want(t, two, &one)
 		b.untilLive(t, two)

@@ -40,8 +40,11 @@ func (a *Agent) serve(ctx context.Context, listener net.Listener) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err := errors.Join(server.Shutdown(ctx), server.Close())
-	<-done
+	_ = server.Shutdown(ctx) // who is still reading after five seconds is cut off
+	err := server.Close()
+	if ended := <-done; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }
 

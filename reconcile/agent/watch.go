@@ -94,7 +94,7 @@ func (w *watcher) run(ctx context.Context) {
 			backoff = newBackoff(watchBackoff)
 		}
 		w.lost(err)
-		sleep(ctx, max(backoff.Step(), retryAfter(err)))
+		_ = sleep(ctx, max(backoff.Step(), retryAfter(err)))
 	}
 }
 

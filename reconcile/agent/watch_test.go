@@ -20,7 +20,6 @@ import (
 // script answers one request after the other, and notes when each came.
 type script struct {
 	answers []func() (int, string)
-	began   time.Time
 	came    []string
 	end     context.CancelFunc
 }

@@ -44,6 +44,12 @@ func (f *fleet) say(address string, state agent.State, wanted, live, text string
 	f.changed = make(chan struct{})
 }
 
+func (f *fleet) questions(pod string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[pod]
+}
+
 func (f *fleet) ask(ctx context.Context, r Replica, version uint64, wait time.Duration) (agent.Report, error) {
 	f.mu.Lock()
 	f.asked[r.Pod]++
@@ -184,11 +190,11 @@ func TestUnreachable(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		before := f.asked["p0"]
+		before := f.questions("p0")
 		if result, err := p.Wait(ctx, []Want{{"prometheus", "new", 1}}); err == nil {
 			t.Errorf("proof of a replica that cannot be reached: %+v", result)
 		}
-		if n := f.asked["p0"] - before; n < 120 || n > 300 {
+		if n := f.questions("p0") - before; n < 120 || n > 300 {
 			t.Errorf("%d questions in ten minutes, want one in 2 to 5 seconds", n)
 		}
 		if s := p.Snapshot(); s[0].Live != "new" {

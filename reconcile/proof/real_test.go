@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -29,7 +28,6 @@ func startPrometheus(t *testing.T, binary, dir, format string) *realPrometheus {
 	p.command = exec.Command(binary, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.enable-lifecycle", "--web.listen-address="+p.address, "--log.format="+format)
 	p.command.Stderr = &p.log
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +37,7 @@ func startPrometheus(t *testing.T, binary, dir, format string) *realPrometheus {
 		if err == nil {
 			response.Body.Close()
 		}
-		if err == nil && response.StatusCode == 200 {
+		if err == nil && response.StatusCode == http.StatusOK {
 			return p
 		}
 		if time.Now().After(deadline) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,7 +80,7 @@ func ruleFile(team, file, version int) string {
 	return b.String()
 }
 
-// measure logs wall time, CPU time of this process and the heap that is left.
+// measure logs wall time, CPU time and memory of this process.
 func measure(t *testing.T, what string, f func()) time.Duration {
 	t.Helper()
 	cpu := func() time.Duration {
@@ -86,11 +88,24 @@ func measure(t *testing.T, what string, f func()) time.Duration {
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // forgets the peak so far
+	base := peakMiB()
 	start, before := time.Now(), cpu()
 	f()
 	wall, used := time.Since(start), cpu()-before
-	t.Logf("%-26s %8v wall, %8v CPU, heap %.1f MiB", what, wall.Round(time.Millisecond), used.Round(time.Millisecond), heapMiB())
+	t.Logf("%-26s %8v wall, %8v CPU, peak %+4.0f MiB, heap after %4.1f MiB",
+		what, wall.Round(time.Millisecond), used.Round(time.Millisecond), peakMiB()-base, heapMiB())
 	return used
+}
+
+// peakMiB is the most memory that the process had, where the system tells.
+func peakMiB() float64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(after, &kib)
+	return kib / 1024
 }
 
 // heapMiB is what is in use after a collection, in MiB.

@@ -3,7 +3,7 @@ package source
 import (
 	"bufio"
 	"cmp"
-	"crypto/sha1" //nolint:gosec // git's own checksum of a pack, against accidents
+	"crypto/sha1" // git's own checksum of a pack, against accidents
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,7 +106,7 @@ func join(dir string, packs []*pack) (_ *pack, err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	w := &packWriter{sum: sha1.New()} //nolint:gosec // see above
+	w := &packWriter{sum: sha1.New()}
 	w.out = bufio.NewWriterSize(io.MultiWriter(f, w.sum), 256<<10)
 	if err := w.header(packs); err != nil {
 		return nil, fmt.Errorf("joining packs: %w", err)

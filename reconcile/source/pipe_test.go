@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,18 +47,27 @@ func TestFileURLs(t *testing.T) {
 
 // sshServer runs git-upload-pack for whoever holds the key.
 type sshServer struct {
-	t        *testing.T
-	address  string
-	host     ssh.Signer
+	t       *testing.T
+	address string
+	host    ssh.Signer
+
+	mu       sync.Mutex
 	key      ssh.Signer // the client's
 	silent   chan struct{}
 	complain string
 }
 
+// set changes what the server does from the next connection on.
+func (s *sshServer) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 func newSSHServer(t *testing.T) *sshServer {
 	t.Helper()
 	s := &sshServer{t: t, host: newKey(t), key: newKey(t)}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,12 +100,15 @@ func newKey(t *testing.T) ssh.Signer {
 
 func (s *sshServer) serve(conn net.Conn) {
 	defer conn.Close()
-	if s.silent != nil {
-		<-s.silent
+	s.mu.Lock()
+	silent, complain, key := s.silent, s.complain, s.key
+	s.mu.Unlock()
+	if silent != nil {
+		<-silent
 		return
 	}
-	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-		if string(key.Marshal()) != string(s.key.PublicKey().Marshal()) {
+	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, shown ssh.PublicKey) (*ssh.Permissions, error) {
+		if string(shown.Marshal()) != string(key.PublicKey().Marshal()) {
 			return nil, errors.New("unknown key")
 		}
 		return nil, nil
@@ -117,20 +130,20 @@ func (s *sshServer) serve(conn net.Conn) {
 				continue
 			}
 			_ = r.Reply(true, nil)
-			s.exec(session, string(r.Payload[4:]))
+			serveExec(session, string(r.Payload[4:]), complain)
 			break
 		}
 	}
 }
 
-func (s *sshServer) exec(session ssh.Channel, command string) {
+func serveExec(session ssh.Channel, command, complain string) {
 	defer session.Close()
-	if s.complain != "" {
-		_, _ = io.WriteString(session.Stderr(), s.complain+"\n")
+	if complain != "" {
+		_, _ = io.WriteString(session.Stderr(), complain+"\n")
 		_, _ = session.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{128}))
 		return
 	}
-	cmd := exec.Command("sh", "-c", command)
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", command)
 	in, _ := cmd.StdinPipe()
 	cmd.Stdout, cmd.Stderr = session, session.Stderr()
 	go func() { _, _ = io.Copy(in, session); _ = in.Close() }()
@@ -182,7 +195,9 @@ func TestSSH(t *testing.T) {
 	commit := o.push(map[string]string{"a": "1"})
 	server := newSSHServer(t)
 	opts := server.options(t, o, server.host.PublicKey())
-	opts.Auth.SSHKey, server.key = writeKey(t, "")
+	var key ssh.Signer
+	opts.Auth.SSHKey, key = writeKey(t, "")
+	server.set(func() { server.key = key })
 	s := open(t, opts)
 	if rev := fetch(t, s); rev.Commit != commit || read(t, rev, "a") != "1" {
 		t.Errorf("%+v", rev)
@@ -198,7 +213,8 @@ func TestSSH(t *testing.T) {
 	opts = server.options(t, o, server.host.PublicKey())
 	_, port, _ := net.SplitHostPort(server.address)
 	opts.URL = "git@127.0.0.1:" + port + ":" + o.bare
-	opts.Auth.SSHKey, server.key = writeKey(t, planted)
+	opts.Auth.SSHKey, key = writeKey(t, planted)
+	server.set(func() { server.key = key })
 	opts.Auth.SSHPassphrase = secretFile(t, planted)
 	if rev := fetch(t, open(t, opts)); rev.Commit != next {
 		t.Errorf("%+v", rev)
@@ -214,8 +230,8 @@ func TestSSHFaults(t *testing.T) {
 	o := newOrigin(t, nil)
 	o.push(map[string]string{"a": "1"})
 	server := newSSHServer(t)
-	var key Secret
-	key, server.key = writeKey(t, "")
+	key, signer := writeKey(t, "")
+	server.set(func() { server.key = signer })
 	tests := []struct {
 		name      string
 		spoil     func(*Options)
@@ -248,7 +264,7 @@ func TestSSHFaults(t *testing.T) {
 		"ERROR: Permission to o/r denied to bot.": ErrCredential,
 		"Something else is wrong.":                ErrProtocol,
 	} {
-		server.complain = said
+		server.set(func() { server.complain = said })
 		opts := server.options(t, o, server.host.PublicKey())
 		opts.Auth.SSHKey = key
 		if _, err := open(t, opts).Fetch(t.Context()); !errors.Is(err, kind) || !strings.Contains(err.Error(), said) {
@@ -261,8 +277,9 @@ func TestSSHFaults(t *testing.T) {
 func TestSSHSilence(t *testing.T) {
 	o := newOrigin(t, nil)
 	server := newSSHServer(t)
-	server.silent = make(chan struct{})
-	defer close(server.silent)
+	silent := make(chan struct{})
+	defer close(silent)
+	server.set(func() { server.silent = silent })
 	opts := server.options(t, o, server.host.PublicKey())
 	opts.Auth.SSHKey, _ = writeKey(t, "")
 	opts.Timeout = 300 * time.Millisecond

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"crypto/sha1" //nolint:gosec // git's own checksum of a pack, against accidents
+	"crypto/sha1" // git's own checksum of a pack, against accidents
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -39,12 +39,19 @@ func receive(dir string, from io.Reader, most, mostObject int64) (_ *pack, err e
 	if size > most {
 		return nil, &kindError{ErrSize, fmt.Sprintf("one fetch would bring more than %d MiB", most>>20)}
 	}
+	_, sum, err := checksum(f.Name())
+	if err != nil {
+		return nil, broken(err)
+	}
 	if err := checkObjects(f, mostObject); err != nil {
 		return nil, err
 	}
 	index, err := indexPack(f)
 	if err != nil {
 		return nil, err
+	}
+	if index.PackfileChecksum != sum {
+		return nil, broken(errors.New("something follows its last object"))
 	}
 	return place(dir, f, size, index)
 }
@@ -160,7 +167,7 @@ func checksum(path string) (int64, [sha1.Size]byte, error) {
 	if err != nil {
 		return 0, sum, err
 	}
-	hash := sha1.New() //nolint:gosec // see above
+	hash := sha1.New()
 	if _, err := io.CopyN(hash, f, max(info.Size()-sha1.Size, 0)); err != nil {
 		return 0, sum, err
 	}

@@ -2,6 +2,8 @@ package gitserver
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -114,7 +116,14 @@ func TestFaults(t *testing.T) {
 	s.SetFault(&Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := exec.CommandContext(ctx, "git", "ls-remote", url).Run(); err == nil || ctx.Err() == nil {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/git-upload-pack", strings.NewReader("0000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := http.DefaultClient.Do(req); err == nil {
+		_ = answer.Body.Close()
+		t.Error("answered")
+	} else if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("answered: %v", err)
 	}
 	s.SetFault(nil)

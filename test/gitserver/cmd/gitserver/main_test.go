@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestServeEndsCleanly(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,11 @@ func TestServeEndsCleanly(t *testing.T) {
 	go func() { ended <- serve(ctx, listener, handler) }()
 	go func() { <-begun; stop() }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + listener.Addr().String())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +56,15 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"--nonsense"}, {"--root", "/nonexistent"}, {"--basic-auth-file", users}, {"--listen", "nonsense"},
+		{"--nonsense"}, {"--root", "/nonexistent"}, {"--basic-auth-file", users}, {"--root", ".", "--listen", "nonsense"},
 	} {
 		if err := run(t.Context(), args); err == nil || errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := run(ended, []string{"--root", t.TempDir(), "--listen", "127.0.0.1:0"}); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := run(ctx, []string{"--root", t.TempDir(), "--listen", "127.0.0.1:0"}); err != nil {
 		t.Error(err)
 	}
 }
