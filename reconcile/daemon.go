@@ -176,7 +176,7 @@ func (d *Daemon) turn(ctx context.Context, loop *Loop) error {
 		d.metrics.passes.Inc()
 		err := loop.Pass(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the pass was told to end
 		}
 		pause := d.Poll
 		if err != nil {

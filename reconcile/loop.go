@@ -197,10 +197,10 @@ func (p *pass) build(ctx context.Context) error {
 // newest and the one that is live.
 func (p *pass) remember(r *build.Result) {
 	kept := map[string]*build.Result{p.target.Commit: r}
-	if live := p.history.Live; live != nil && p.Loop.built[live.Revision] != nil {
-		kept[live.Revision] = p.Loop.built[live.Revision]
+	if live := p.history.Live; live != nil && p.built[live.Revision] != nil {
+		kept[live.Revision] = p.built[live.Revision]
 	}
-	p.Loop.built = kept
+	p.built = kept
 	p.metrics.built(r)
 }
 

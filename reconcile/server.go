@@ -64,7 +64,7 @@ func handler(m *metrics, h *health, poke func()) http.Handler {
 
 // serve answers on the address until the context ends.
 func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", address, err)
 	}

@@ -178,7 +178,7 @@ func FuzzYAML(f *testing.F) {
 			List  []map[string]string
 			After string
 		}
-		if err := yaml.Unmarshal([]byte(w.String()), &got); err != nil {
+		if err := yaml.Unmarshal(w.Bytes(), &got); err != nil {
 			t.Fatalf("%v\n%s", err, w.String())
 		}
 		want := []map[string]string{{key: value}, {value: key}}

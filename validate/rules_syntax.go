@@ -237,5 +237,5 @@ func isHarmless(r *rulefmt.Rule, name, value string) bool {
 	if name == model.MetricNameLabel || !model.UTF8Validation.IsValidLabelName(name) || !utf8.ValidString(value) {
 		return false
 	}
-	return r.Alert == "" || !strings.Contains(value, "{{") || parsesAsTemplate(value)
+	return r.Alert == "" || !strings.Contains(value, "{{") || parsesAsTemplate(r.Alert, value)
 }

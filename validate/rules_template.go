@@ -2,7 +2,6 @@ package validate
 
 import (
 	"maps"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,19 +43,19 @@ func (n funcNames) Disable(_, name string)           { delete(n, name) }
 func (n funcNames) Set(_, name string, enabled bool) { n[name] = enabled }
 func (n funcNames) Get() map[string]map[string]bool  { return nil }
 
-// parsesAsTemplate says whether Prometheus can parse a label's or annotation's
-// template. It never says yes to one that Prometheus refuses; a no is for
-// upstream to confirm and explain.
-func parsesAsTemplate(text string) bool {
+// parsesAsTemplate says whether Prometheus can parse the template of a label or
+// annotation of an alert. It never says yes to one that Prometheus refuses; a no
+// is for upstream to confirm and explain.
+func parsesAsTemplate(alert, text string) bool {
 	if len(text) > maxText {
 		return false
 	}
-	_, err := parse.Parse("", prelude+text, "", "", alertFuncs())
+	_, err := parse.Parse(templateName(alert), prelude+text, "", "", alertFuncs())
 	return err == nil
 }
 
-// templateError is how upstream words it: `annotation "x": template: __alert_NAME:LINE: what`.
-var templateError = regexp.MustCompile(`(?s)^((?:label|annotation) ".*?"): template: __alert_probe:(\d+): (.*)$`)
+// templateName is upstream's name for an alert's templates, which one of them may try to define.
+func templateName(alert string) string { return "__alert_" + alert }
 
 // text reports what upstream has against one label or annotation of a rule.
 func (c *ruleChecker) text(r *rulefmt.Rule, at repolayout.Pos, value string, part rulefmt.Rule) {
@@ -64,18 +63,20 @@ func (c *ruleChecker) text(r *rulefmt.Rule, at repolayout.Pos, value string, par
 		c.add(at, "", "%s: a text takes %d KiB; the most is %d KiB", nameOf(r), len(value)>>10, maxText>>10)
 		return
 	}
-	part.Alert = "probe"
+	part.Alert, part.Record = r.Alert, ""
 	if r.Alert == "" {
-		part.Alert, part.Record = "", "probe"
+		part.Record = "probe"
 	}
 	for _, err := range probe(part) {
-		m := templateError.FindStringSubmatch(err.Error())
-		if m == nil {
+		// Such as: annotation "summary": template: __alert_Name:1: unexpected {{end}}
+		which, rest, _ := strings.Cut(err.Error(), "template: "+templateName(r.Alert)+":")
+		number, what, ok := strings.Cut(rest, ": ")
+		line, notNumber := strconv.Atoi(number)
+		if !ok || notNumber != nil {
 			c.add(at, "", "%s: %v", nameOf(r), err)
 			continue
 		}
-		line, _ := strconv.Atoi(m[2])
-		c.add(c.lineOf(at, value, line), functionHint(m[3], maps.Keys(alertFuncs())), "%s: %s: %s", nameOf(r), m[1], m[3])
+		c.add(c.lineOf(at, value, line), functionHint(what, maps.Keys(alertFuncs())), "%s: %s%s", nameOf(r), which, what)
 	}
 }
 

@@ -142,3 +142,15 @@ func TestProblems(t *testing.T) {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
+
+func TestSurvive(t *testing.T) {
+	checkThatPanics := func() (found []Finding) {
+		defer survive(&found, rulesSyntax, "payments", ruleFile)
+		panic("lost")
+	}
+	got := checkThatPanics()
+	want := []string{"payments: " + ruleFile + ": error: the parser gave up on this file: lost [rules/syntax] (this is a fault of the parser; change the file, and please report it)"}
+	if diff := cmp.Diff(want, lines(got)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}

@@ -134,7 +134,7 @@ func wantedFiles(ctx context.Context, maps typedcorev1.ConfigMapInterface, compo
 func byPath(files []bundle.File) map[string]string {
 	m := make(map[string]string, len(files))
 	for _, f := range files {
-		m[f.Path] = string(f.Content)
+		m[f.Path] = f.Content
 	}
 	return m
 }

@@ -33,14 +33,11 @@ type state struct {
 	down      time.Time     // since when the process does not answer; zero while it does
 	answered  bool          // the process has answered once
 	untidy    bool          // bundles came or went since the volume was last put in order
-	released  time.Time     // when memory was last given back
 	retry     wait.Backoff
 }
 
-const (
-	releaseEvery = time.Minute     // what an idle agent touches adds up again
-	tidyTimeout  = 5 * time.Minute // a first bundle of thousands of files, on a slow disk
-)
+// tidyTimeout is for a first bundle of thousands of files, on a slow disk.
+const tidyTimeout = 5 * time.Minute
 
 var (
 	errSuperseded = errors.New("the index names another bundle by now")
@@ -170,12 +167,12 @@ func (a *Agent) swap(digest string) error {
 // live bundle last, removes old ones and gives memory back.
 func (a *Agent) tidy(ctx context.Context) {
 	s := &a.state
-	if time.Since(s.released) > releaseEvery {
-		releaseProgram()
-		s.released = time.Now()
-	}
 	report, _ := a.board.newest()
-	if !s.untidy || report.State != Live {
+	if report.State != Live {
+		return
+	}
+	defer releaseProgram()
+	if !s.untidy {
 		return
 	}
 	a.pulse.beat(tidyTimeout)
@@ -186,7 +183,6 @@ func (a *Agent) tidy(ctx context.Context) {
 	s.untidy = false
 	a.fault("tidied")
 	debug.FreeOSMemory()
-	releaseProgram()
 }
 
 func (a *Agent) keep(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,24 +14,34 @@ import (
 // does not need. The agent is one of many commands of one program, and starting
 // that touches some 75 MiB of code and tables, of which the agent needs five.
 // They are clean pages of a file: the kernel has them in its cache, shared by all
-// agents of a node, and maps again what is touched again.
+// agents of a node, and maps again, in about a millisecond, what is touched again.
 func releaseProgram() {
+	for _, m := range cleanMappings() {
+		// An error means that the pages stay, which is no harm.
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.low, m.size, unix.MADV_DONTNEED)
+	}
+}
+
+type mapping struct{ low, size uintptr }
+
+// cleanMappings finds the program's mappings, which stay the same as long as it runs.
+var cleanMappings = sync.OnceValue(func() (found []mapping) {
 	program, err := os.Executable()
 	if err != nil {
-		return
+		return nil
 	}
 	maps, err := os.Open("/proc/self/maps")
 	if err != nil {
-		return
+		return nil
 	}
 	defer maps.Close()
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		if low, size, ok := cleanMapping(lines.Text(), program); ok {
-			// An error means that the pages stay, which is no harm.
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, low, size, unix.MADV_DONTNEED)
+			found = append(found, mapping{low, size})
 		}
 	}
-}
+	return found
+})
 
 // cleanMapping reads one line of /proc/self/maps. Only mappings of the program's
 // file that cannot be written to are clean: others would lose what is in them.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 	"testing"
@@ -48,10 +49,11 @@ const (
 
 func live(revision string, fsys fs.FS) LastGoodFunc {
 	return func(team string) (*LastGood, error) {
-		if _, err := fs.Stat(fsys, "teams/"+team); err != nil {
+		_, err := fs.Stat(fsys, "teams/"+team)
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
-		return &LastGood{Revision: revision, FS: fsys}, nil
+		return &LastGood{Revision: revision, FS: fsys}, err
 	}
 }
 
@@ -70,7 +72,7 @@ func files(t *testing.T, r *Result, component string) map[string]string {
 			t.Fatal(err)
 		}
 		for _, f := range files {
-			out[f.Path] = string(f.Content)
+			out[f.Path] = f.Content
 		}
 	}
 	return out

@@ -107,7 +107,7 @@ func (g *GitHub) Report(ctx context.Context, s Status) error {
 		return nil
 	}
 	_, _, err = g.client.Repositories.CreateStatus(ctx, g.repo.Owner, g.repo.Name, s.Commit, github.RepoStatus{
-		State:       github.Ptr(string(s.State)),
+		State:       new(string(s.State)),
 		Context:     &s.Context,
 		Description: &s.Text,
 		TargetURL:   optional(s.URL),

@@ -46,7 +46,7 @@ func openClone(dir, url string, branch plumbing.ReferenceName, log *slog.Logger)
 		return nil, explain(doing, err, func(s string) string { return s })
 	}
 	if err := c.open(log); err != nil {
-		c.close()
+		_ = c.close()
 		return nil, explain(doing, err, func(s string) string { return s })
 	}
 	return c, nil

@@ -153,7 +153,7 @@ func Open(opts Options) (*Source, error) {
 	}
 	readers := min(runtime.GOMAXPROCS(0), 4)
 	if err := s.load(newObjects(s.clone.packDir(), readers)); err != nil {
-		s.clone.close()
+		_ = s.clone.close()
 		return nil, err
 	}
 	return s, nil

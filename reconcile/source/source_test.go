@@ -214,7 +214,7 @@ func TestRemoteFaults(t *testing.T) {
 			}
 			// It recovers by itself once the remote does, whatever happened.
 			o.server.SetFault(nil)
-			if test.kind == ErrRepository {
+			if errors.Is(test.kind, ErrRepository) {
 				return
 			}
 			o.git("push", "-q", "--force", "origin", "HEAD:main")

@@ -45,10 +45,6 @@ func Cut(owner string, files []File) ([]*Chunk, error) {
 	return deal(owner, pieces, 0)
 }
 
-func comparePieces(a, b piece) int {
-	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.part, b.part))
-}
-
 // deal puts pieces into one chunk if they fit, and else by the next bit of their hash into two.
 func deal(owner string, pieces []piece, bit int) ([]*Chunk, error) {
 	switch {

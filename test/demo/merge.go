@@ -153,10 +153,10 @@ func indexed(i bundle.Index) string {
 }
 
 func spoken(r agent.Report) string {
-	switch {
-	case r.State == agent.Live:
+	switch r.State {
+	case agent.Live:
 		return fmt.Sprintf("runs %.12s, read back after a reload of %.2f s", r.Live, r.ReloadSeconds)
-	case r.State == agent.Applying:
+	case agent.Applying:
 		return fmt.Sprintf("applies %.12s", r.Wanted)
 	}
 	return fmt.Sprintf("%s %.12s: %s", r.State, r.Wanted, r.Error)
