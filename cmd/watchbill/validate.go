@@ -44,7 +44,7 @@ func newValidate(io streams) *cobra.Command {
 
 func printFindings(io streams, output string, repo fs.FS, findings []validate.Finding) error {
 	if output == "json" {
-		return writeJSON(io.out, findings)
+		return validate.PrintJSON(io.out, findings)
 	}
 	return validate.Print(io.out, findings, func(path string) []byte {
 		content, err := fs.ReadFile(repo, path)
