@@ -54,6 +54,9 @@ func (a *Agent) loop(ctx context.Context) {
 		a.pulse.beat(0)
 		pause := a.turn(ctx)
 		a.tidy(ctx)
+		if pause >= time.Second {
+			releaseProgram()
+		}
 		a.pulse.beat(pause)
 		timer := time.NewTimer(pause)
 		select {
@@ -164,15 +167,11 @@ func (a *Agent) swap(digest string) error {
 }
 
 // tidy comes after the report, since nobody has to wait for it: it makes the
-// live bundle last, removes old ones and gives memory back.
+// live bundle last, removes old ones and gives back the memory they went through.
 func (a *Agent) tidy(ctx context.Context) {
 	s := &a.state
 	report, _ := a.board.newest()
-	if report.State != Live {
-		return
-	}
-	defer releaseProgram()
-	if !s.untidy {
+	if !s.untidy || report.State != Live {
 		return
 	}
 	a.pulse.beat(tidyTimeout)

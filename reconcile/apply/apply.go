@@ -95,6 +95,11 @@ func (a *Applier) change(ctx context.Context, c plan.Change) (*ssa.ChangeSetEntr
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", c.ID, err)
 	}
+	if c.Stage != plan.Chunks && (c.Reason == plan.Drifted || c.Reason == plan.Unverified) {
+		if err := a.reclaim(ctx, c.ID); err != nil {
+			return nil, err
+		}
+	}
 	entry, err := a.manager.Apply(ctx, object, ssa.DefaultApplyOptions())
 	if err != nil {
 		a.view.doubt(c.ID)

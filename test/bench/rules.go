@@ -90,7 +90,7 @@ func runChild(ctx context.Context, work, clone string, log io.Writer) (rulesFigu
 		return f, err
 	}
 	cmd := exec.CommandContext(ctx, self, "rules-child", work, clone)
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=900MiB") // as deploy/ sets it
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=800MiB") // as deploy/ sets it
 	cmd.Stderr = log
 	raw, err := cmd.Output()
 	if err != nil {

@@ -71,6 +71,17 @@ func TestDriftIsPutRight(t *testing.T) {
 			}
 			return err
 		}},
+		{"an annotation is added", func(ctx context.Context) error {
+			patch := []byte(`{"metadata":{"annotations":{"somebody":"was here"}}}`)
+			_, err := s.Client.PolicyV1().PodDisruptionBudgets(s.Namespace).Patch(ctx, "prometheus", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "somebody"})
+			return err
+		}, func(ctx context.Context) error {
+			budget, err := s.Client.PolicyV1().PodDisruptionBudgets(s.Namespace).Get(ctx, "prometheus", metav1.GetOptions{})
+			if err == nil && budget.Annotations["somebody"] != "" {
+				err = errors.New("it is still there")
+			}
+			return err
+		}},
 		{"a StatefulSet is scaled", func(ctx context.Context) error {
 			patch := []byte(`{"spec":{"replicas":1}}`)
 			_, err := s.Client.AppsV1().StatefulSets(s.Namespace).Patch(ctx, "prometheus", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "somebody"})
@@ -99,7 +110,7 @@ func TestDriftIsPutRight(t *testing.T) {
 		}},
 	} {
 		t.Run(drift.name, func(t *testing.T) {
-			ctx := within(t, time.Minute)
+			ctx := within(t, 30*time.Second)
 			check(t, drift.make(ctx))
 			began := time.Now()
 			check(t, s.Until(ctx, "the drift to be put right", drift.ok))
