@@ -32,11 +32,14 @@ type Finding struct {
 
 // String is the finding on one line, as compilers print it.
 func (f Finding) String() string {
-	at := f.File
-	if f.Line > 0 {
-		at = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+	at := ""
+	switch {
+	case f.Line > 0:
+		at = fmt.Sprintf("%s:%d:%d: ", f.File, f.Line, f.Column)
+	case f.File != "":
+		at = f.File + ": "
 	}
-	return fmt.Sprintf("%s: %s: %s [%s]", at, f.Severity, f.Message, f.Check)
+	return fmt.Sprintf("%s%s: %s [%s]", at, f.Severity, f.Message, f.Check)
 }
 
 // Sort puts findings in their one order and drops repeats: by place, then severity, check, message and owner.

@@ -2,11 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -21,7 +27,7 @@ func ownImage(ctx context.Context, config *rest.Config, namespace string) (strin
 	if err != nil {
 		return "", fmt.Errorf("make a Kubernetes client: %w", err)
 	}
-	pod, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	pod, err := ownPod(ctx, client.CoreV1().Pods(namespace), name)
 	if err != nil {
 		return "", fmt.Errorf("find the image of this pod: %w; or give --agent-image", err)
 	}
@@ -31,4 +37,22 @@ func ownImage(ctx context.Context, config *rest.Config, namespace string) (strin
 		}
 	}
 	return "", fmt.Errorf("find the image of this pod: %s has no container watchbill; give --agent-image", name)
+}
+
+// ownPod asks until the API server is there: a daemon that ended whenever it
+// is not would still be waiting to be started again when it is back.
+func ownPod(ctx context.Context, pods typedcorev1.PodInterface, name string) (*corev1.Pod, error) {
+	const again = time.Second
+	for {
+		pod, err := pods.Get(ctx, name, metav1.GetOptions{})
+		var answer apierrors.APIStatus
+		if err == nil || (errors.As(err, &answer) && answer.Status().Code < http.StatusInternalServerError) {
+			return pod, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), err)
+		case <-time.After(again):
+		}
+	}
 }

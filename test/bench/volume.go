@@ -21,17 +21,14 @@ const volumeName = "volume-prometheus"
 // volume, with as many replicas, each told to reload four times a second: no
 // home-made reloader is quicker than that. The time is the kubelet's.
 func benchVolume(ctx context.Context, s *stack.Stack, out figures, log io.Writer) error {
-	if err := createVolumeWay(ctx, s); err != nil {
+	pods, err := createVolumeWay(ctx, s)
+	if err != nil {
 		return err
 	}
 	var took []float64
 	for n := range slowTries {
 		start := time.Now()
 		if err := writeVolume(ctx, s, 200+n); err != nil {
-			return err
-		}
-		pods, err := s.Pods(ctx, volumeName)
-		if err != nil {
 			return err
 		}
 		if err := each(pods, func(pod string) error { return reloadUntil(ctx, s, pod, 200+n) }); err != nil {
@@ -66,12 +63,12 @@ func writeVolume(ctx context.Context, s *stack.Stack, n int) error {
 	return err
 }
 
-// createVolumeWay makes the ConfigMap and a Deployment of the image, arguments
-// and number of replicas that Watchbill's Prometheus has.
-func createVolumeWay(ctx context.Context, s *stack.Stack) error {
+// createVolumeWay makes the ConfigMap, and pods of the image, arguments and
+// number of replicas that Watchbill's Prometheus has, and waits until they are ready.
+func createVolumeWay(ctx context.Context, s *stack.Stack) ([]corev1.Pod, error) {
 	set, err := s.Client.AppsV1().StatefulSets(s.Namespace).Get(ctx, bundle.Prometheus, metav1.GetOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	labels := map[string]string{"app.kubernetes.io/name": volumeName}
 	meta := metav1.ObjectMeta{Name: volumeName, Namespace: s.Namespace, Labels: labels}
@@ -83,13 +80,12 @@ func createVolumeWay(ctx context.Context, s *stack.Stack) error {
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	replicas := *set.Spec.Replicas
 	_, err = s.Client.AppsV1().Deployments(s.Namespace).Create(ctx, &appsv1.Deployment{
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
-			Replicas: &replicas,
+			Replicas: set.Spec.Replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
@@ -98,15 +94,23 @@ func createVolumeWay(ctx context.Context, s *stack.Stack) error {
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.Until(ctx, "the replicas with a volume", func(ctx context.Context) error {
-		d, err := s.Client.AppsV1().Deployments(s.Namespace).Get(ctx, volumeName, metav1.GetOptions{})
-		if err == nil && d.Status.ReadyReplicas != replicas {
-			err = fmt.Errorf("%d of %d are ready", d.Status.ReadyReplicas, replicas)
+	var pods *corev1.PodList
+	err = s.Until(ctx, "the replicas with a volume", func(ctx context.Context) error {
+		pods, err = s.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + volumeName})
+		if err != nil {
+			return err
 		}
-		return err
+		if len(pods.Items) != int(*set.Spec.Replicas) {
+			return fmt.Errorf("%d pods are there, not %d", len(pods.Items), *set.Spec.Replicas)
+		}
+		return each(pods.Items, func(pod string) error { return showsChange(ctx, s, pod, 0) })
 	})
+	if err != nil {
+		return nil, err
+	}
+	return pods.Items, nil
 }
 
 func volumePod(image string) corev1.PodSpec {

@@ -47,8 +47,8 @@ func TestBadContent(t *testing.T) {
 		{"YAML bomb", func(t *testing.T) { write(t, "teams/payments/rules/bomb.yaml", bomb()) }, "teams/payments/rules/bomb.yaml"},
 		{"not UTF-8", func(t *testing.T) { write(t, "teams/payments/rules/latin.yaml", "groups: [] # gr\xfc\xdfe\n") }, "teams/payments/rules/latin.yaml"},
 		{"unknown key", func(t *testing.T) {
-			edit(t, "teams/payments/team.yaml", "owner: ", "ownr: ")
-		}, "ownr"},
+			edit(t, "teams/payments/team.yaml", "owner: ", "pager: yes\nowner: ")
+		}, "pager"},
 		{"broken watchbill.yaml", func(t *testing.T) { write(t, "watchbill.yaml", "components: [\n") }, "watchbill.yaml"},
 		{"no environment", func(t *testing.T) { check(t, s.Repo.Remove("environments/prod.yaml")) }, "prod"},
 		{"nothing at all", func(t *testing.T) {
