@@ -28,6 +28,9 @@ func (d *demo) refuse(ctx context.Context) error {
 		return err
 	}
 	good := *h.Live
+	if err := d.stack.AwaitScraped(ctx, "payments"); err != nil {
+		return err
+	}
 	tls := "    scheme: https\n    tls_config:\n      ca_file: " + caFile + "\n"
 	if err := d.stack.Repo.Replace(scrapeFile, job, job+tls); err != nil {
 		return err

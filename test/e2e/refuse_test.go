@@ -75,6 +75,7 @@ const (
 func TestBundleThatPrometheusRefuses(t *testing.T) {
 	good := fromGood(t)
 	ctx := within(t, 2*time.Minute)
+	check(t, s.AwaitScraped(ctx, "payments"))
 	edit(t, paymentsScrape, paymentsJob, paymentsJob+missingCA)
 	events, err := s.Follow(ctx)
 	check(t, err)
@@ -99,6 +100,7 @@ func TestBundleThatPrometheusRefuses(t *testing.T) {
 func TestRefusalEndsWithTheNextCommit(t *testing.T) {
 	good := fromGood(t)
 	ctx := within(t, time.Minute)
+	check(t, s.AwaitScraped(ctx, "payments"))
 	edit(t, paymentsScrape, paymentsJob, paymentsJob+missingCA)
 	refused := deliver(t, ctx, "payments: over TLS")
 	_, err := s.Await(ctx, refused, history.Refused)

@@ -157,6 +157,33 @@ func (s *Stack) Rules(ctx context.Context, pod string, names ...string) ([]Rule,
 	return rules, nil
 }
 
+// AwaitScraped waits until every Prometheus scrapes a job. Only then does a
+// reload find out that the job's new configuration cannot be used: the files
+// that it names are opened when a scrape is set up anew or changed, and a job
+// that has just been found is set up some seconds after the reload was answered.
+func (s *Stack) AwaitScraped(ctx context.Context, job string) error {
+	return s.Until(ctx, "every Prometheus to scrape the job "+job, func(ctx context.Context) error {
+		pods, err := s.Pods(ctx, bundle.Prometheus)
+		if err != nil {
+			return err
+		}
+		for _, pod := range pods {
+			var answer struct {
+				Data struct {
+					ScrapePools []string `json:"scrapePools"`
+				}
+			}
+			if err := s.GetJSON(ctx, &answer, pod.Name, PrometheusPort, "api/v1/scrape_pools"); err != nil {
+				return err
+			}
+			if !slices.Contains(answer.Data.ScrapePools, job) {
+				return fmt.Errorf("%s scrapes %v", pod.Name, answer.Data.ScrapePools)
+			}
+		}
+		return nil
+	})
+}
+
 // Query evaluates a PromQL expression on one Prometheus.
 func (s *Stack) Query(ctx context.Context, pod, expr string) (model.Vector, error) {
 	var answer struct {
