@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/fluxcd/pkg/ssa"
@@ -199,7 +198,7 @@ func (p *pass) point(ctx context.Context, change func(bundle.Index) bundle.Index
 
 // stand leaves what is live as it is.
 func (p *pass) stand(ctx context.Context, outcome history.Outcome, why string) error {
-	if p.history.Live != nil {
+	if was := p.history.Of(p.target.Commit); was == nil || was.Outcome != outcome {
 		p.wake.fire() // the next pass keeps the last good as it should be
 	}
 	return p.end(ctx, outcome, why)
@@ -221,7 +220,7 @@ func (p *pass) fail(ctx context.Context, err error) error {
 // end records and reports what became of the revision, if that is news.
 func (p *pass) end(ctx context.Context, outcome history.Outcome, why string) error {
 	r := p.record
-	r.Outcome, r.Reason, r.Ended = outcome, why, p.now()
+	r.Outcome, r.Reason, r.Ended = outcome, shorten(why), p.now()
 	r.Bundles = map[string]string{}
 	for _, index := range p.next {
 		r.Bundles[index.Component] = index.Wanted.Digest
@@ -230,7 +229,7 @@ func (p *pass) end(ctx context.Context, outcome history.Outcome, why string) err
 	if outcome == history.Live {
 		r.Rules = p.result.Rules
 	}
-	if was := p.history.Of(r.Revision); was != nil && was.Outcome == outcome && was.Reason == why && outcome != history.Live {
+	if was := p.history.Of(r.Revision); was != nil && was.Outcome == outcome && was.Reason == r.Reason && outcome != history.Live {
 		return nil
 	}
 	p.metrics.recorded(r, p.target.Time)
@@ -262,8 +261,8 @@ func (p *pass) report(ctx context.Context, r history.Record) {
 		p.log.Info("revision live", attrs...)
 		p.teller.tell("Live", short(r.Revision)+": "+text)
 	default:
-		p.log.Warn("revision not live", append(attrs, "reason", text)...)
-		p.teller.warn(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:]), short(r.Revision)+": "+text)
+		p.log.Warn("revision not live as it stands", append(attrs, "reason", text)...)
+		p.teller.warn(eventReason(r), short(r.Revision)+": "+text)
 	}
 	p.tell(ctx, r.Revision, state, text)
 	if p.rollback().From == p.head.Commit {

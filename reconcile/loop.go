@@ -158,16 +158,10 @@ func (p *pass) fetch(ctx context.Context) error {
 // rolled back from it, or it was judged already and what is live stays live.
 func (p *pass) choose() error {
 	p.target = *p.head
-	commit := p.head.Commit
-	if r := p.rollback(); r.From == commit {
-		commit = r.To
-	} else if was := p.history.Of(commit); was != nil && was.Outcome.Stood() && p.history.Live != nil {
-		commit = p.history.Live.Revision
-	}
-	if commit != p.head.Commit {
+	if commit := p.instead(); commit != "" {
 		older, err := p.source.At(commit)
 		if err != nil {
-			return fmt.Errorf("read revision %s, which should stay live: %w", short(commit), err)
+			return fmt.Errorf("read revision %s, which should be live: %w", short(commit), err)
 		}
 		p.target = older
 	}
@@ -175,6 +169,17 @@ func (p *pass) choose() error {
 		Revision: p.target.Commit, Subject: p.target.Message, Seen: p.started, Stages: p.record.Stages,
 	}
 	return nil
+}
+
+// instead is the revision that is to be live in place of the newest; empty if none is.
+func (p *pass) instead() string {
+	if r := p.rollback(); r.From == p.head.Commit {
+		return r.To
+	}
+	if was := p.history.Of(p.head.Commit); was != nil && was.Outcome.Stood() && p.history.Live != nil {
+		return p.history.Live.Revision
+	}
+	return ""
 }
 
 func (p *pass) build(ctx context.Context) error {

@@ -37,6 +37,23 @@ func sentence(r history.Record) (forge.State, string) {
 	return forge.Error, string(r.Outcome) + ": " + r.Reason
 }
 
+// eventReason is one word for a revision that is not live as it stands.
+func eventReason(r history.Record) string {
+	if r.Outcome == history.Live {
+		return "Quarantined"
+	}
+	return strings.ToUpper(string(r.Outcome[:1])) + string(r.Outcome[1:])
+}
+
+// shorten keeps the history of fifty revisions well within a ConfigMap.
+func shorten(why string) string {
+	const most = 2000
+	if len(why) <= most {
+		return why
+	}
+	return strings.ToValidUTF8(why[:most], "") + "…"
+}
+
 // proven is "2/2 Prometheus, 3/3 Alertmanager".
 func proven(by map[string]string) string {
 	var parts []string
@@ -56,7 +73,7 @@ func quarantines(r *build.Result) []history.Quarantine {
 	}
 	var out []history.Quarantine
 	for _, q := range r.Quarantined {
-		out = append(out, history.Quarantine{Team: q.Team, Revision: q.Revision, Reason: summarize(q.Findings)})
+		out = append(out, history.Quarantine{Team: q.Team, Revision: q.Revision, Reason: shorten(summarize(q.Findings))})
 	}
 	return out
 }

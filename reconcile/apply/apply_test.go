@@ -215,3 +215,43 @@ func TestFailedWriteIsNotForgotten(t *testing.T) {
 	w.want(w.pass(a), "a unchanged")
 	w.want(w.pass(a), "")
 }
+
+// An apply alone would leave what somebody added, or be refused because of it.
+func TestWhatOthersAddIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	services := w.client.CoreV1().Services(w.ns)
+	service := plan.Desired{
+		ID: plan.ID{Kind: "Service", Name: "s"}, Stage: plan.Workloads, Digest: "1",
+		Object: func() (*unstructured.Unstructured, error) {
+			return &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "v1", "kind": "Service",
+				"metadata": map[string]any{
+					"name": "s", "namespace": w.ns,
+					"labels": map[string]any{labelManagedBy: FieldManager, labelInstance: "prod"},
+				},
+				"spec": map[string]any{"ports": []any{map[string]any{"name": "web", "port": int64(80)}}},
+			}}, nil
+		},
+	}
+	w.want(w.pass(service), "s created")
+	for _, patch := range []string{
+		`{"spec":{"ports":[{"name":"web","port":81}]}}`, // beside our own, two ports of one name: invalid
+		`{"metadata":{"annotations":{"somebody":"was here"}}}`,
+	} {
+		_, err := services.Patch(t.Context(), "s", types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "somebody"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.eventually("the drift", func() bool { return w.view.Live()[service.ID].Drifted })
+		w.want(w.pass(service), "s configured")
+		got, err := services.Get(t.Context(), "s", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Spec.Ports) != 1 || got.Spec.Ports[0].Port != 80 || got.Annotations["somebody"] != "" {
+			t.Errorf("after %s: ports %v, annotations %v", patch, got.Spec.Ports, got.Annotations)
+		}
+		w.eventually("no drift", func() bool { return !w.view.Live()[service.ID].Drifted })
+		w.want(w.pass(service), "")
+	}
+}
