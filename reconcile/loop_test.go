@@ -194,3 +194,35 @@ func TestKilledAnywhereConverges(t *testing.T) {
 		}
 	}
 }
+
+// A stricter daemon may find fault with what is live: it stays live, untouched,
+// and the loop does not spin over it.
+func TestNothingGood(t *testing.T) {
+	w := newWorld(t)
+	w.edit("watchbill.yaml", "components:", "componnents:")
+	invalid := w.commit("the first revision is invalid")
+	d, err := w.run(nil)
+	if !errors.Is(err, ErrNotLive) {
+		t.Errorf("error: %v", err)
+	}
+	w.wantOutcome(invalid, history.Blocked, "componnents")
+	if n := testutil.ToFloat64(d.metrics.passes); n > 2 {
+		t.Errorf("%v passes over a revision that only a commit can mend", n)
+	}
+	sets, err := w.client.AppsV1().StatefulSets(w.ns).List(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	if len(sets.Items) != 0 {
+		t.Errorf("%d workloads were made", len(sets.Items))
+	}
+
+	h := w.history()
+	h.Live = &history.Record{Revision: invalid, Outcome: history.Live}
+	must(t, history.Save(t.Context(), w.client.CoreV1().ConfigMaps(w.ns), w.ns, "prod", h))
+	d, err = w.run(nil)
+	if !errors.Is(err, ErrNotLive) {
+		t.Errorf("error: %v", err)
+	}
+	if n := testutil.ToFloat64(d.metrics.passes); n > 2 {
+		t.Errorf("%v passes over a live revision that is invalid by now", n)
+	}
+}

@@ -38,8 +38,13 @@ func ruleText(n int) string {
 
 // benchLive measures on a real cluster, and takes the cluster down again.
 func benchLive(ctx context.Context, commits int, out figures, log io.Writer) error {
+	name, release, err := stack.OwnName("bench")
+	if err != nil {
+		return err
+	}
+	defer release()
 	s, err := stack.Up(ctx, stack.Options{
-		Name: "bench", Progress: log,
+		Name: name, Progress: log,
 		// Nothing but pokes wakes the daemon: a short poll would flatter it.
 		Variables: map[string]string{"WATCHBILL_POLL": "10m"},
 		Prepare: func(_ context.Context, r *stack.Repo) error {

@@ -63,7 +63,7 @@ func (d *demo) play(ctx context.Context) (err error) {
 	if err := d.begin(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.end(ctx)) }()
+	defer func() { err = errors.Join(err, d.end()) }()
 	if err := d.merge(ctx); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (d *demo) begin(ctx context.Context) error {
 		return err
 	}
 	d.stack, err = stack.Up(ctx, stack.Options{
-		Name: d.name, Dir: filepath.Join(root, "build", "demo"), Prepare: d.startOver, Progress: d.screen.progress(),
+		Name: d.name, Dir: filepath.Join(root, "build", "demo"), Prepare: d.startOver, Progress: d.screen.progress(), Ephemeral: d.oneshot,
 	})
 	if err != nil {
 		return err
@@ -115,17 +115,14 @@ func (d *demo) startOver(ctx context.Context, repo *stack.Repo) error {
 	return err
 }
 
-// end removes the cluster if it is not to stay.
-func (d *demo) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
-	defer cancel()
+// end ends what runs here, and says what stays.
+func (d *demo) end() error {
 	err := d.stack.Close()
 	c := d.stack.Cluster
 	switch {
 	case c == nil:
 		d.screen.note("Watchbill stays in namespace %s; remove it with: kubectl delete namespace %[1]s", d.stack.Namespace)
 	case d.oneshot && c.Created:
-		return errors.Join(err, c.Down(ctx))
 	case d.name == "demo":
 		d.screen.note("The cluster runs on, so that the next demo starts at once; remove it with: make cluster-down")
 	default:

@@ -159,7 +159,7 @@ func spoken(r agent.Report) string {
 	case agent.Applying:
 		return fmt.Sprintf("applies %.12s", r.Wanted)
 	}
-	return fmt.Sprintf("%s %.12s: %s", r.State, r.Wanted, r.Error)
+	return fmt.Sprintf("%s %.12s: %.60s…", r.State, r.Wanted, r.Error)
 }
 
 // stages are the daemon's own times.

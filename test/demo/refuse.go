@@ -101,40 +101,40 @@ func (d *demo) handOver(ctx context.Context) error {
 	d.screen.say("")
 	for _, o := range []struct {
 		what, path  string
-		pod         string
+		component   string
 		port, local int
 	}{
-		{"Prometheus", "/alerts", "prometheus-0", stack.PrometheusPort, 9090},
-		{"Alertmanager", "", "alertmanager-0", stack.AlertmanagerPort, 9093},
-		{"Watchbill's metrics", "/metrics", "", stack.DaemonPort, 9532},
+		{"Prometheus", "/alerts", bundle.Prometheus, stack.PrometheusPort, 9090},
+		{"Alertmanager", "", bundle.Alertmanager, stack.AlertmanagerPort, 9093},
+		{"Watchbill's metrics", "/metrics", stack.Deployment, stack.DaemonPort, 9532},
 	} {
-		if err := d.open(ctx, o.what, o.path, o.pod, o.port, o.local); err != nil {
+		address, err := d.open(ctx, o.component, o.port, o.local)
+		if err != nil {
 			return err
+		}
+		d.screen.say("%-20s http://%s%s", o.what, address, o.path)
+		if o.component == stack.Deployment {
+			d.screen.say("%-20s curl -X POST http://%s/-/poke   # else it looks at the repo every 30 s", "wake it", address)
 		}
 	}
 	d.screen.say("")
-	d.screen.say("The daemon looks at the repo every 30 s; to wake it at once: curl -X POST http://…/-/poke at its port.")
 	d.screen.say("Ctrl-C ends the git server and closes the URLs.")
 	<-ctx.Done()
 	return nil
 }
 
-// open opens a port here for one in the cluster: the usual one, or any if that is taken.
-func (d *demo) open(ctx context.Context, what, path, pod string, port, local int) error {
-	if pod == "" {
-		pods, err := d.stack.Pods(ctx, stack.Deployment)
-		if err != nil || len(pods) == 0 {
-			return fmt.Errorf("find the daemon's pod: %w", err)
-		}
-		pod = pods[0].Name
-	}
-	address, err := d.stack.Forward(ctx, pod, port, local)
+// open opens a port here for one of a component's first pod: the usual one, or any if that is taken.
+func (d *demo) open(ctx context.Context, component string, port, local int) (string, error) {
+	pods, err := d.stack.Pods(ctx, component)
 	if err != nil {
-		address, err = d.stack.Forward(ctx, pod, port, 0)
+		return "", err
 	}
+	if len(pods) == 0 {
+		return "", fmt.Errorf("%s has no pod", component)
+	}
+	address, err := d.stack.Forward(ctx, pods[0].Name, port, local)
 	if err != nil {
-		return err
+		address, err = d.stack.Forward(ctx, pods[0].Name, port, 0)
 	}
-	d.screen.say("%-20s http://%s%s", what, address, path)
-	return nil
+	return address, err
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"slices"
 	"strings"
@@ -21,13 +22,15 @@ func watchbill(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.Programs["watchbill"], append(args, "--kubeconfig", s.Kubeconfig, "--namespace", s.Namespace)...)
 	out, err := cmd.Output()
-	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() != 2 {
-		return string(out), exit.ExitCode()
-	} else if ok {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		check(t, err)
+		return string(out), 0
+	}
+	if exit.ExitCode() == 2 {
 		t.Fatalf("watchbill %s: %s", strings.Join(args, " "), exit.Stderr)
 	}
-	check(t, err)
-	return string(out), 0
+	return string(out), exit.ExitCode()
 }
 
 func TestBadRuleQuarantinesItsTeam(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,7 +27,7 @@ func (s *Stack) connect(ctx context.Context, o Options) (string, error) {
 	}
 	image := os.Getenv("WATCHBILL_IMAGE")
 	if ours {
-		if image, err = s.local(ctx, name); err != nil {
+		if image, err = s.local(ctx, name, o.Ephemeral); err != nil {
 			return "", err
 		}
 	} else if image == "" {
@@ -68,7 +69,7 @@ func localName(kubeconfig, name string) (string, bool, error) {
 }
 
 // local brings the local cluster up with the images that the example needs.
-func (s *Stack) local(ctx context.Context, name string) (string, error) {
+func (s *Stack) local(ctx context.Context, name string, ephemeral bool) (string, error) {
 	s.say("programs")
 	programs, err := Programs(ctx, s.progress, "cluster", "prometheus", "alertmanager", "watchbill")
 	if err != nil {
@@ -78,6 +79,13 @@ func (s *Stack) local(ctx context.Context, name string) (string, error) {
 	s.say("cluster %s", name)
 	if s.Cluster, err = UpCluster(ctx, programs["cluster"], name, false, s.progress); err != nil {
 		return "", err
+	}
+	if ephemeral && s.Cluster.Created {
+		s.closers = append(s.closers, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			defer cancel()
+			return s.Cluster.Down(ctx)
+		})
 	}
 	s.Kubeconfig = s.Cluster.Kubeconfig
 	tag, err := contentTag(programs["watchbill"])

@@ -31,6 +31,12 @@ func inside(pid int, do func()) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread would not end, and makes the whole process look as if it were inside.
+			result <- inside(pid, do)
+			runtime.UnlockOSThread()
+			return
+		}
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 		if err == nil {
 			defer ns.Close()

@@ -218,8 +218,9 @@ func (s *Stack) firstLive(ctx context.Context) error {
 		text, err = s.AllLive(ctx, record)
 		return err
 	})
-	if err == nil {
-		s.say("revision %.8s is live on %s", commit, text)
+	if err != nil {
+		return err
 	}
-	return err
+	s.say("revision %.8s is live on %s", commit, text)
+	return s.Poke(ctx) // the next pass clears away what the revision before has left
 }

@@ -42,6 +42,8 @@ type Options struct {
 	// Prepare changes the repository before Watchbill looks at it. Watchbill's
 	// example is in it already; what is written is committed and pushed.
 	Prepare func(context.Context, *Repo) error
+	// Ephemeral makes Close remove the local cluster, if Up made it.
+	Ephemeral bool
 	// Variables are more WATCHBILL_… settings of the daemon.
 	Variables map[string]string
 	// Progress is told in lines what goes on; by default nobody is.
@@ -145,7 +147,8 @@ func (s *Stack) openRepo(ctx context.Context, o Options) (fresh bool, err error)
 	return fresh, s.Repo.Push(ctx)
 }
 
-// Close ends the git server and whatever else runs in this process.
+// Close ends the git server and whatever else runs in this process, and removes
+// an ephemeral cluster.
 func (s *Stack) Close() error {
 	var faults []error
 	for i := len(s.closers) - 1; i >= 0; i-- {

@@ -54,7 +54,12 @@ func run(ctx context.Context, args []string) (err error) {
 	for _, name := range names {
 		env = append(env, "WATCHBILL_"+strings.ToUpper(name)+"="+programs[name])
 	}
-	cluster, err := stack.UpCluster(ctx, programs["cluster"], "unit", true, os.Stderr)
+	name, release, err := stack.OwnName("unit")
+	if err != nil {
+		return err
+	}
+	defer release()
+	cluster, err := stack.UpCluster(ctx, programs["cluster"], name, true, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,6 @@ import (
 	"github.com/watchbill/watchbill/test/stack"
 )
 
-// name of the cluster; the tests read it from the environment.
-const name = "e2e"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
@@ -50,6 +47,11 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	name, release, err := stack.OwnName("e2e")
+	if err != nil {
+		return err
+	}
+	defer release()
 	cluster, err := stack.UpCluster(ctx, programs["cluster"], name, false, os.Stderr)
 	if err != nil {
 		return err
