@@ -97,6 +97,7 @@ func (a *Applier) change(ctx context.Context, c plan.Change) (*ssa.ChangeSetEntr
 	}
 	if c.Stage != plan.Chunks && (c.Reason == plan.Drifted || c.Reason == plan.Unverified) {
 		if err := a.reclaim(ctx, c.ID); err != nil {
+			a.view.doubt(c.ID)
 			return nil, err
 		}
 	}
