@@ -12,35 +12,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/watchbill/watchbill/test/stack"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	var tests *exec.ExitError
-	switch {
-	case err == nil:
-		return
-	case errors.As(err, &tests) && tests.ExitCode() > 0:
-		os.Exit(tests.ExitCode()) // go test has said why
-	}
-	fmt.Fprintln(os.Stderr, "unit:", err)
-	os.Exit(2)
-}
+func main() { stack.TestMain("unit", run) }
 
-func run(ctx context.Context, args []string) (err error) {
+func run(ctx context.Context, args []string) error {
 	root, err := stack.Root()
 	if err != nil {
 		return err
@@ -54,30 +36,16 @@ func run(ctx context.Context, args []string) (err error) {
 	for _, name := range names {
 		env = append(env, "WATCHBILL_"+strings.ToUpper(name)+"="+programs[name])
 	}
-	name, release, err := stack.OwnName("unit")
-	if err != nil {
-		return err
-	}
-	defer release()
-	cluster, err := stack.UpCluster(ctx, programs["cluster"], name, true, os.Stderr)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if down := cluster.Down(ending); err == nil {
-			err = down
+	return stack.OnCluster(ctx, programs["cluster"], "unit", true, false, func(cluster *stack.Cluster) error {
+		env := append(env, "WATCHBILL_TEST_KUBECONFIG="+cluster.Kubeconfig)
+		// Both, whatever becomes of the first.
+		ours := goTest(ctx, root, env, args)
+		theirs := goTest(ctx, filepath.Join(root, "test", "cluster"), env, args)
+		if ours != nil {
+			return ours
 		}
-	}()
-	env = append(env, "WATCHBILL_TEST_KUBECONFIG="+cluster.Kubeconfig)
-	// Both, whatever becomes of the first.
-	ours := goTest(ctx, root, env, args)
-	theirs := goTest(ctx, filepath.Join(root, "test", "cluster"), env, args)
-	if ours != nil {
-		return ours
-	}
-	return theirs
+		return theirs
+	})
 }
 
 func goTest(ctx context.Context, dir string, env, args []string) error {

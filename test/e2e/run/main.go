@@ -8,33 +8,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/watchbill/watchbill/test/stack"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	var tests *exec.ExitError
-	switch {
-	case err == nil:
-		return
-	case errors.As(err, &tests) && tests.ExitCode() > 0:
-		os.Exit(tests.ExitCode()) // go test has said why
-	}
-	fmt.Fprintln(os.Stderr, "e2e:", err)
-	os.Exit(2)
-}
+func main() { stack.TestMain("e2e", run) }
 
-func run(ctx context.Context, args []string) (err error) {
+func run(ctx context.Context, args []string) error {
 	keep := len(args) > 0 && args[0] == "--keep"
 	if keep {
 		args = args[1:]
@@ -47,28 +29,12 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	name, release, err := stack.OwnName("e2e")
-	if err != nil {
-		return err
-	}
-	defer release()
-	cluster, err := stack.UpCluster(ctx, programs["cluster"], name, false, os.Stderr)
-	if err != nil {
-		return err
-	}
-	if !keep {
-		defer func() {
-			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
-			defer cancel()
-			if down := cluster.Down(ending); err == nil {
-				err = down
-			}
-		}()
-	}
-	command := []string{"test", "-tags", "e2e", "-count=1", "-v", "-timeout", "40m"}
-	cmd := exec.CommandContext(ctx, "go", append(append(command, args...), "./test/e2e")...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
-	stack.EndWith(cmd)
-	return cmd.Run()
+	return stack.OnCluster(ctx, programs["cluster"], "e2e", false, keep, func(cluster *stack.Cluster) error {
+		command := []string{"test", "-tags", "e2e", "-count=1", "-v", "-timeout", "40m"}
+		cmd := exec.CommandContext(ctx, "go", append(append(command, args...), "./test/e2e")...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stdout, os.Stderr
+		cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+		stack.EndWith(cmd)
+		return cmd.Run()
+	})
 }
