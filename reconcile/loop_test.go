@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -225,4 +226,40 @@ func TestNothingGood(t *testing.T) {
 	if n := testutil.ToFloat64(d.metrics.passes); n > 2 {
 		t.Errorf("%v passes over a live revision that is invalid by now", n)
 	}
+}
+
+// Of two daemons one works and the other stands by, until the first ends.
+func TestOneLeads(t *testing.T) {
+	w := newWorld(t)
+	start := func(name string) (*Daemon, func()) {
+		d, closeRepo := w.daemon(filepath.Join(t.TempDir(), name), nil)
+		d.Identity = name
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		return d, func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			closeRepo()
+		}
+	}
+	leads := func(d *Daemon) bool { return testutil.ToFloat64(d.metrics.leader) == 1 }
+	live := func(commit string) func() bool {
+		return func() bool { h := w.history(); return h.Live != nil && h.Live.Revision == commit }
+	}
+
+	a, endA := start("a")
+	w.eventually("the first leads", func() bool { return leads(a) })
+	b, endB := start("b")
+	defer endB()
+	w.eventually("the first revision is live", live(w.git("rev-parse", "HEAD")))
+	if leads(b) || testutil.ToFloat64(b.metrics.passes) != 0 {
+		t.Error("the second works beside the first")
+	}
+	endA()
+	w.write("README.md", "another commit\n")
+	second := w.commit("second")
+	w.eventually("the second has taken over", func() bool { return leads(b) && live(second)() })
 }

@@ -262,9 +262,19 @@ func (w *world) said(commit string) forge.Status {
 // through may stand between it and the API server.
 func (w *world) run(through func(http.RoundTripper) http.RoundTripper) (*Daemon, error) {
 	w.t.Helper()
-	repo, err := source.Open(source.Options{URL: w.repo, Branch: "main", Dir: w.clone, Log: slog.New(slog.DiscardHandler)})
+	d, closeRepo := w.daemon(w.clone, through)
+	defer closeRepo()
+	d.Once = true
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	return d, d.Run(ctx)
+}
+
+// daemon is a new process, as far as it can be one here.
+func (w *world) daemon(clone string, through func(http.RoundTripper) http.RoundTripper) (*Daemon, func()) {
+	w.t.Helper()
+	repo, err := source.Open(source.Options{URL: w.repo, Branch: "main", Dir: clone, Log: slog.New(slog.DiscardHandler)})
 	must(w.t, err)
-	defer repo.Close()
 	config := rest.CopyConfig(w.config)
 	if through != nil {
 		config.Wrap(through)
@@ -272,12 +282,10 @@ func (w *world) run(through func(http.RoundTripper) http.RoundTripper) (*Daemon,
 	d, err := New(Options{
 		Environment: "prod", Namespace: w.ns, Source: repo, Reporter: w, Config: config, Ask: w.ask,
 		Render: render.Options{AgentImage: "watchbill:test"}, Poll: time.Second, ProofWithin: 20 * time.Second,
-		Once: true, Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	must(w.t, err)
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
-	defer cancel()
-	return d, d.Run(ctx)
+	return d, func() { _ = repo.Close() }
 }
 
 func (w *world) history() history.History {
@@ -285,6 +293,15 @@ func (w *world) history() history.History {
 	h, err := history.Load(w.t.Context(), w.client.CoreV1().ConfigMaps(w.ns))
 	must(w.t, err)
 	return h
+}
+
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s", what)
+		}
+	}
 }
 
 // wantLive checks that a commit is live, in the history as in the indexes.
