@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export CGO_ENABLED := 0
 
+# Builds a program, with progress, unless it is kept from an earlier time, and prints NAME=PATH.
 program = go run ./test/programs/build
 
 .PHONY: help
@@ -12,7 +13,7 @@ help: ## Show the targets
 
 .PHONY: demo
 demo: ## Bring everything up and take a change from push to proven live (ONESHOT=1 ends there)
-	@go run ./test/demo $(if $(ONESHOT),--oneshot)
+	@path=$$($(program) demo) && "$${path#*=}" $(if $(ONESHOT),--oneshot)
 
 .PHONY: build
 build: ## Build watchbill into build/
@@ -20,15 +21,15 @@ build: ## Build watchbill into build/
 
 .PHONY: test
 test: ## Run the tests, against real Prometheus, Alertmanager and API server
-	@go run ./test/unit
+	@path=$$($(program) unit) && "$${path#*=}"
 
 .PHONY: e2e
 e2e: ## Run the end-to-end and fault tests on a local cluster
-	@go run ./test/e2e/run
+	@path=$$($(program) e2e) && "$${path#*=}"
 
 .PHONY: bench
 bench: ## Measure merge to live and 100,000 rules; writes build/bench.json
-	@go run ./test/bench
+	@path=$$($(program) bench) && "$${path#*=}"
 
 .PHONY: lint
 lint: ## Run the linters

@@ -87,7 +87,7 @@ func (p *pass) wants() []proof.Want {
 // untilSuperseded ends the context when the branch moves on.
 func (p *pass) untilSuperseded(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
+	done, woken := make(chan struct{}), false
 	go func() {
 		defer close(done)
 		for {
@@ -95,17 +95,24 @@ func (p *pass) untilSuperseded(ctx context.Context) (context.Context, func()) {
 			case <-ctx.Done():
 				return
 			case <-p.wake:
+				woken = true
 			case <-time.After(p.poll):
 			}
 			p.beat()
 			if head, err := p.source.Fetch(ctx); err == nil && head.Commit != p.head.Commit {
-				p.wake.fire()
+				woken = true
 				cancel(errSuperseded)
 				return
 			}
 		}
 	}()
-	return ctx, func() { cancel(nil); <-done }
+	return ctx, func() {
+		cancel(nil)
+		<-done
+		if woken { // whatever it was that woke us, the next pass sees to it
+			p.wake.fire()
+		}
+	}
 }
 
 // conclude says what became of the revision, and sees to it that the last good
@@ -123,10 +130,10 @@ func (p *pass) conclude(ctx context.Context, result proof.Result, err error) err
 	case errors.Is(err, context.DeadlineExceeded):
 		return p.end(ctx, history.Unproven, fmt.Sprintf("no proof within %s: %s", p.proofWithin, cmp.Or(result.Missing(), err.Error())))
 	case err != nil:
-		return p.fail(ctx, err)
+		return p.fail(ctx, "proof", err)
 	}
 	if err := p.promote(ctx); err != nil {
-		return p.fail(ctx, err)
+		return p.fail(ctx, "index", err)
 	}
 	return p.end(ctx, history.Live, "")
 }
@@ -156,7 +163,7 @@ func (p *pass) refused(ctx context.Context, by proof.Refusal) error {
 		return i
 	})
 	if err != nil {
-		return p.fail(ctx, fmt.Errorf("point back to the last good: %w", err))
+		return p.fail(ctx, "index", fmt.Errorf("point back to the last good: %w", err))
 	}
 	if missing := p.backOnLastGood(ctx); missing != "" {
 		why += "; and the last good is not proven: " + missing
@@ -206,11 +213,11 @@ func (p *pass) stand(ctx context.Context, outcome history.Outcome, why string) e
 
 // fail records what is tried again. A revision that is live stays so on record,
 // when it is only the keeping of it that fails.
-func (p *pass) fail(ctx context.Context, err error) error {
+func (p *pass) fail(ctx context.Context, stage string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p.metrics.failed("apply")
+	p.metrics.failed(stage)
 	if p.settled() {
 		return err
 	}

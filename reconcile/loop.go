@@ -76,20 +76,20 @@ func (l *Loop) Pass(ctx context.Context) error {
 		return err
 	}
 	if err := p.build(ctx); err != nil {
-		return p.fail(ctx, err)
+		return p.fail(ctx, "build", err)
 	}
 	if outcome, why := p.judge(); outcome != "" {
 		return p.stand(ctx, outcome, why)
 	}
 	if err := p.plan(); err != nil {
-		return p.fail(ctx, err)
+		return p.fail(ctx, "plan", err)
 	}
 	if p.todo.Empty() && p.settled() {
 		return fetchErr
 	}
 	p.pending(ctx, "applying")
 	if err := p.apply(ctx); err != nil {
-		return p.fail(ctx, err)
+		return p.fail(ctx, "apply", err)
 	}
 	if p.settled() {
 		return fetchErr // a drift put right; what the replicas should run is the same

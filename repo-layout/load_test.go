@@ -81,7 +81,7 @@ func TestLoadExample(t *testing.T) {
 		"delivery: 6 rules, 1 scrape files, 1 tests, 2 routes",
 		"on-call: 5 rules, 1 scrape files, 1 tests, 2 routes",
 		"payments: 5 rules, 1 scrape files, 1 tests, 2 routes",
-		"platform: 13 rules, 1 scrape files, 1 tests, 3 routes",
+		"platform: 14 rules, 1 scrape files, 1 tests, 3 routes",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

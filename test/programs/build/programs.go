@@ -26,6 +26,10 @@ var programs = []program{
 	{name: "cluster", dir: "test/cluster", pkg: "./cmd/cluster", with: "./cmd/pause", args: kubernetesVersion(), ours: true},
 	{name: "gitserver", dir: ".", pkg: "./test/gitserver/cmd/gitserver", args: stripped(""), ours: true},
 	{name: "watchbill", dir: ".", pkg: "./cmd/watchbill", args: stripped(""), ours: true},
+	{name: "demo", dir: ".", pkg: "./test/demo", args: stripped(""), ours: true},
+	{name: "unit", dir: ".", pkg: "./test/unit", args: stripped(""), ours: true},
+	{name: "e2e", dir: ".", pkg: "./test/e2e/run", args: stripped(""), ours: true},
+	{name: "bench", dir: ".", pkg: "./test/bench", args: stripped(""), ours: true},
 }
 
 // stripped are the flags that leave out the symbol table and debugging data, and whatever else the linker is to do.
