@@ -5,7 +5,7 @@
 // stack is brought up for all tests; each begins where the repository is the
 // example, and leaves it so.
 //
-//	go run ./test/e2e/run
+//	go run ./test/e2e/cmd/e2e
 package e2e
 
 import (

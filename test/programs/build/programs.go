@@ -28,7 +28,7 @@ var programs = []program{
 	{name: "watchbill", dir: ".", pkg: "./cmd/watchbill", args: stripped(""), ours: true},
 	{name: "demo", dir: ".", pkg: "./test/demo", args: stripped(""), ours: true},
 	{name: "unit", dir: ".", pkg: "./test/unit", args: stripped(""), ours: true},
-	{name: "e2e", dir: ".", pkg: "./test/e2e/run", args: stripped(""), ours: true},
+	{name: "e2e", dir: ".", pkg: "./test/e2e/cmd/e2e", args: stripped(""), ours: true},
 	{name: "bench", dir: ".", pkg: "./test/bench", args: stripped(""), ours: true},
 }
 

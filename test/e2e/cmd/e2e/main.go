@@ -1,7 +1,7 @@
 // Command run runs the end-to-end and fault tests on a local cluster of their
 // own, which it removes afterwards. Arguments go to go test: -run Burst, say.
 //
-//	go run ./test/e2e/run [--keep] [ARGUMENT...]
+//	go run ./test/e2e/cmd/e2e [--keep] [ARGUMENT...]
 //
 // With --keep first the cluster stays, and the next run starts sooner.
 package main
