@@ -81,6 +81,9 @@ func (c cache) build(p program, entry string, progress io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("go build: %w", err)
 	}
+	if _, err := os.Stat(filepath.Join(temp, p.name)); err != nil {
+		return fmt.Errorf("find the binary: %w; a program has the name of its package's folder", err)
+	}
 	return os.Rename(temp, entry)
 }
 
