@@ -189,7 +189,7 @@ func (p *pass) point(ctx context.Context, change func(bundle.Index) bundle.Index
 	for i, index := range p.next {
 		p.next[i] = change(index)
 	}
-	want, err := p.wanted(p.next)
+	want, err := desired(p.result, p.next)
 	if err != nil {
 		return err
 	}

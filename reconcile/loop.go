@@ -261,17 +261,13 @@ func (p *pass) plan() error {
 			keep[chunkID(b.Component, digest)] = true
 		}
 	}
-	want, err := p.wanted(p.next)
+	want, err := desired(p.result, p.next)
 	if err != nil {
 		return err
 	}
 	p.todo = plan.Make(want, p.view.Live(), keep)
 	p.done("plan")
 	return nil
-}
-
-func (p *pass) wanted(indexes []bundle.Index) ([]plan.Desired, error) {
-	return desired(p.result, indexes)
 }
 
 // indexFor is the index that makes a bundle the wanted one.
