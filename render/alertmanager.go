@@ -17,7 +17,7 @@ const onCallReceiver = "on-call-alerts"
 
 // alerting is one team's part of alertmanager.yml, as the text of list items.
 type alerting struct {
-	routes, receivers []byte
+	routes, receivers, mutes []byte
 }
 
 // AlertmanagerConfig is alertmanager.yml.
@@ -60,6 +60,14 @@ func alertmanagerConfig(repo *repolayout.Repo, teams []alerting) ([]byte, error)
 	}
 	if rules := inhibitRules(repo.Stack.Severities); len(rules) > 0 {
 		section("inhibit_rules:\n", "", rules)
+	}
+	head := "time_intervals:\n"
+	for _, t := range teams {
+		if len(t.mutes) > 0 {
+			out.WriteString(head)
+			head = ""
+		}
+		out.Write(t.mutes)
 	}
 	section("receivers:\n", "", []amReceiver{onCall})
 	for _, t := range teams {
@@ -133,14 +141,45 @@ func teamAlerting(t *repolayout.Team) (alerting, error) {
 		routes = append(routes, amRoute{
 			Receiver: name, Matchers: matchers, GroupBy: r.GroupBy,
 			GroupWait: r.GroupWait, GroupInterval: r.GroupInterval, RepeatInterval: r.RepeatInterval,
+			Mute: muteNames(t.Name, r.Mute),
 		})
 	}
 	if len(routes) == 0 {
 		return alerting{}, nil // an empty list would be written as []
 	}
-	var routeText, receiverText bytes.Buffer
+	var routeText, receiverText, muteText bytes.Buffer
 	err := errors.Join(writeYAML(&routeText, "  ", routes), writeYAML(&receiverText, "", receivers))
-	return alerting{routes: routeText.Bytes(), receivers: receiverText.Bytes()}, err
+	if mutes := mutesOf(t); len(mutes) > 0 {
+		err = errors.Join(err, writeYAML(&muteText, "", mutes))
+	}
+	return alerting{routes: routeText.Bytes(), receivers: receiverText.Bytes(), mutes: muteText.Bytes()}, err
+}
+
+// mutesOf names the team's mute times by the team, as Alertmanager knows them by
+// name alone. The copy to on-call names none, and so always goes out.
+func mutesOf(t *repolayout.Team) []amMute {
+	var out []amMute
+	for _, m := range t.Spec.MuteTimes {
+		mute := amMute{Name: t.Name + "/" + m.Name}
+		for _, i := range m.Times {
+			times := amTime{Weekdays: i.Weekdays, DaysOfMonth: i.DaysOfMonth, Months: i.Months, Location: i.TimeZone}
+			for _, clock := range i.Times {
+				start, end, _ := strings.Cut(clock, "-")
+				times.Times = append(times.Times, amClock{Start: start, End: end})
+			}
+			mute.Times = append(mute.Times, times)
+		}
+		out = append(out, mute)
+	}
+	return out
+}
+
+func muteNames(team string, mutes []string) []string {
+	var out []string
+	for _, name := range mutes {
+		out = append(out, team+"/"+name)
+	}
+	return out
 }
 
 func severityMatcher(severities []string) string {

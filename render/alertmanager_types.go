@@ -15,7 +15,27 @@ type amRoute struct {
 	GroupWait      repolayout.Duration `yaml:"group_wait,omitempty"`
 	GroupInterval  repolayout.Duration `yaml:"group_interval,omitempty"`
 	RepeatInterval repolayout.Duration `yaml:"repeat_interval,omitempty"`
+	Mute           []string            `yaml:"mute_time_intervals,omitempty,flow"`
 	Continue       bool                `yaml:"continue,omitempty"`
+}
+
+// amMute is a named set of times in which the routes that name it tell nobody.
+type amMute struct {
+	Name  string   `yaml:"name"`
+	Times []amTime `yaml:"time_intervals"`
+}
+
+type amTime struct {
+	Times       []amClock `yaml:"times,omitempty,flow"`
+	Weekdays    []string  `yaml:"weekdays,omitempty,flow"`
+	DaysOfMonth []string  `yaml:"days_of_month,omitempty,flow"`
+	Months      []string  `yaml:"months,omitempty,flow"`
+	Location    string    `yaml:"location,omitempty"`
+}
+
+type amClock struct {
+	Start string `yaml:"start_time"`
+	End   string `yaml:"end_time"`
 }
 
 // amInhibit keeps an alert quiet while the same one fires with a graver severity.
@@ -44,6 +64,8 @@ type amSlack struct {
 type amPagerDuty struct {
 	SendResolved   bool   `yaml:"send_resolved"`
 	RoutingKeyFile string `yaml:"routing_key_file"`
+	URL            string `yaml:"url,omitempty"`
+	Severity       string `yaml:"severity"`
 	Description    string `yaml:"description,omitempty"`
 }
 

@@ -11,6 +11,10 @@ import (
 // receiversDir is where Alertmanager finds the keys of the receivers' Secret.
 const receiversDir = "/etc/watchbill/receivers"
 
+// pagerDutySeverity hands on a severity of PagerDuty's own four, and says error,
+// as Alertmanager does by itself, of any other: with those PagerDuty would refuse the event.
+const pagerDutySeverity = `{{ if match "^(critical|error|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}`
+
 // amReceiverOf makes one receiver that tells everybody of the list.
 func amReceiverOf(name string, list []repolayout.Receiver) (amReceiver, error) {
 	out := amReceiver{Name: name}
@@ -30,7 +34,7 @@ func (a *amReceiver) add(r repolayout.Receiver) error {
 		c.APIURLFile, err = secretFile(r.Slack.URLKey)
 		a.Slack = append(a.Slack, c)
 	case r.PagerDuty != nil:
-		c := amPagerDuty{SendResolved: true, Description: r.PagerDuty.Description}
+		c := amPagerDuty{SendResolved: true, URL: r.PagerDuty.URL, Severity: pagerDutySeverity, Description: r.PagerDuty.Description}
 		c.RoutingKeyFile, err = secretFile(r.PagerDuty.IntegrationKey)
 		a.PagerDuty = append(a.PagerDuty, c)
 	case r.Email != nil:

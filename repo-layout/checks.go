@@ -5,6 +5,7 @@ const (
 	badName            = "layout/bad-name"
 	badValue           = "layout/bad-value"
 	caseClash          = "layout/case-clash"
+	contradiction      = "layout/contradiction"
 	duplicateKey       = "layout/duplicate-key"
 	emptyFile          = "layout/empty-file"
 	emptyRepo          = "layout/empty-repo"
@@ -43,6 +44,7 @@ func Checks() []Check {
 		{badName, "A name is not one that Kubernetes, or a file system, takes."},
 		{badValue, "A value is not of the form that its key asks for: a duration, a quantity, a percentage, an address."},
 		{caseClash, "Two names differ only in upper and lower case, so that some file systems hold only one of them."},
+		{contradiction, "What one key says does not go with what another one says."},
 		{duplicateKey, "A key stands twice in one mapping."},
 		{emptyFile, "A file holds nothing."},
 		{emptyRepo, "The repo holds nothing that Watchbill reads."},

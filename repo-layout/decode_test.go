@@ -14,6 +14,12 @@ const (
 
 func receiver(text string) string { return "owner: a\nroutes:\n- receivers:\n  - " + text + "\n" }
 
+const (
+	scheduleHint = ` | write cron's five fields (minute, hour, day of month, month, day of week) such as "17 * * * *", or "@hourly", "@daily", "@weekly", "@monthly", "never"`
+	selectorHint = ` | write matchers in braces such as {environment="dev"} or {environment=~"dev|test"}`
+	clockHint    = ` | write times of one day such as "09:00-17:30"; over midnight takes two: "22:00-24:00" and "00:00-06:00"`
+)
+
 // ownDocuments are good and bad documents of our own files. The loader and the
 // schema that editors use must agree on every one, unless it says why not.
 var ownDocuments = []struct {
@@ -76,10 +82,43 @@ labels: {environment: prod, region: eu-1}
 prometheus: {replicas: 3, retention: 15d, storage: {size: 50Gi, class: fast.ssd}, resources: {requests: {cpu: 50m, memory: 1.5Gi}, limits: {memory: 2Gi}}}
 alertmanager: {replicas: 1, storage: {size: 1Gi}, resources: {requests: {cpu: "1"}}}
 receiversSecret: am.receivers
+query: {replicas: 2, resources: {requests: {cpu: 50m}}, frontend: {replicas: 1, cacheSize: 64Mi}}
+store: {shards: 2, replicas: 2, indexCache: 1Gi, storage: {size: 5Gi}}
+grafana: {replicas: 1, secret: a, url: "https://grafana.example.org"}
+objectStore:
+  bucket: metrics.prod
+  prefix: a/b_c
+  endpoint: "http://[::1]:7070"
+  region: eu-west-1
+  pathStyle: true
+  secret: object-store
+  annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::1:role/x", plain: ""}
+  encryption: {type: SSE-KMS, kmsKey: "arn:aws:kms:x"}
+timeZone: America/Argentina/Buenos_Aires
+ship: {schedule: "@hourly", catchUp: 0s, deadline: 30m, resources: {limits: {memory: 1Gi}}}
+compact:
+  schedule: 0 0 29 FEB *
+  catchUp: 1d
+  deadline: 6h
+  scratch: {size: 10Gi, class: fast}
+  selectors: ['{tier="a"}', '{tier=~"b|c"}', '{tier!~"a|b|c"}', '{tier="a", x="y", x!="y"}']
+  downsample: true
+retain: {schedule: never}
+retention:
+  raw: 30d
+  rules:
+  - {selector: '{environment="dev"}', raw: 40h, 5m: 10d, 1h: 1y}
+  - {selector: '{"environment"!="dev",team=~"a.*"}'}
+  maxBytes: 1.5Ti
+  deleteDelay: 1h
+retired: true
 `},
 	{schema: "environment", name: "aliases and merge keys", content: "namespace: a\nprometheus: &p\n  replicas: 2\n  resources: &r {requests: {cpu: 50m}}\nalertmanager:\n  <<: [*p]\n  replicas: 1\n  resources: *r\n"},
 	{schema: "environment", name: "an unknown key by way of a merge", content: "namespace: a\nprometheus: &p {retention: 1d}\nalertmanager:\n  <<: *p\n", want: []string{
 		`2:17: layout/unknown-key: unknown key "retention" in alertmanager | known here: replicas, resources, storage`,
+	}},
+	{schema: "environment", name: "a merge inside of a merge", content: "namespace: a\nprometheus: {<<: {<<: [a]}}\nalertmanager: {<<: {<<: {replicas: 1}}}\n", want: []string{
+		"2:24: layout/wrong-type: prometheus.<<.<< should be a mapping, but is text",
 	}},
 	{schema: "environment", name: "nothing", content: "labels: {}\n", want: []string{
 		`1:1: layout/missing-key: the key "namespace" is missing`,
@@ -90,9 +129,9 @@ receiversSecret: am.receivers
 		`3:31: layout/bad-name: prometheus.storage.class: "A" cannot be used: it has another form | write lower-case letters, digits, dashes and dots, beginning and ending with a letter or digit`,
 	}},
 	{schema: "environment", name: "labels", content: "namespace: a\nlabels: {replica: a, __x: b, 'a-b': c, ok: 1}\n", want: []string{
-		`2:10: layout/bad-name: labels: "replica" cannot be used: it is reserved | write a label's name, but not "replica" (Watchbill sets it) and none that begins with "__"`,
-		`2:22: layout/bad-name: labels: "__x" cannot be used: it is reserved | write a label's name, but not "replica" (Watchbill sets it) and none that begins with "__"`,
-		`2:30: layout/bad-name: labels: "a-b" cannot be used: it has another form | write a label's name, but not "replica" (Watchbill sets it) and none that begins with "__"`,
+		`2:10: layout/bad-name: labels: "replica" cannot be used: it is reserved | write a label's name, but not "replica" or "shard" (Watchbill sets them) and none that begins with "__"`,
+		`2:22: layout/bad-name: labels: "__x" cannot be used: it is reserved | write a label's name, but not "replica" or "shard" (Watchbill sets them) and none that begins with "__"`,
+		`2:30: layout/bad-name: labels: "a-b" cannot be used: it has another form | write a label's name, but not "replica" or "shard" (Watchbill sets them) and none that begins with "__"`,
 		`2:44: layout/wrong-type: labels.ok should be text, but is the number 1 | put it in quotes: "1"`,
 	}},
 	{schema: "environment", name: "numbers", content: "namespace: a\nprometheus: {replicas: 0}\nalertmanager: {replicas: 1.5}\n", want: []string{
@@ -109,6 +148,82 @@ receiversSecret: am.receivers
 	}},
 	{schema: "environment", name: "more than the limit", content: "namespace: a\nprometheus:\n  resources:\n    limits: {memory: 1Gi}\n    requests: {memory: 2Gi}\n", lax: "a schema cannot compare", want: []string{
 		"5:24: layout/bad-value: prometheus.resources: the request 2Gi of memory is more than its limit 1Gi | ask for less or allow more",
+	}},
+	{schema: "environment", name: "keys of other types", content: "namespace: a\nretired: 'yes'\ncompact: {downsample: 1, selectors: '{a=\"b\"}'}\nobjectStore: {bucket: abc, region: r, pathStyle: [], annotations: [a]}\n", want: []string{
+		"2:10: layout/wrong-type: retired should be true or false, but is text | write true or false, without quotes",
+		"3:23: layout/wrong-type: compact.downsample should be true or false, but is the number 1 | write true or false, without quotes",
+		`3:37: layout/wrong-type: compact.selectors should be a list, but is text | put "- " before each item`,
+		"4:50: layout/wrong-type: objectStore.pathStyle should be true or false, but is a list",
+		"4:67: layout/wrong-type: objectStore.annotations should be a mapping, but is a list",
+	}},
+	{schema: "environment", name: "keys that are not there", content: "namespace: a\nquery: {replica: 1, frontend: {cache: 1Mi}}\nstore: {replicas: 0}\nobjectStore: {region: r, encryption: {}}\nretention: {5min: 1d, rules: [{raw: 40h, 2h: 1d}]}\n", want: []string{
+		`2:9: layout/unknown-key: unknown key "replica" in query | did you mean "replicas"?`,
+		`2:32: layout/unknown-key: unknown key "cache" in query.frontend | known here: cacheSize, replicas, resources`,
+		"3:19: layout/bad-value: store.replicas: 0 cannot be used | write a whole number from 1 to 32",
+		`4:14: layout/missing-key: the key "bucket" is missing in objectStore`,
+		`4:38: layout/missing-key: the key "type" is missing in objectStore.encryption`,
+		`5:13: layout/unknown-key: unknown key "5min" in retention | did you mean "5m"?`,
+		`5:31: layout/missing-key: the key "selector" is missing in retention.rules[0]`,
+		`5:42: layout/unknown-key: unknown key "2h" in retention.rules[0] | did you mean "1h"?`,
+	}},
+	{schema: "environment", name: "an object store that is none", content: `namespace: a
+objectStore:
+  bucket: Metrics
+  prefix: /a/
+  endpoint: https://key:secret@s3.example.org
+  region: EU West
+  annotations: {a b: c}
+  encryption: {type: SSE-C}
+`, want: []string{
+		`3:11: layout/bad-name: objectStore.bucket: "Metrics" cannot be used: it has another form | write the name of a bucket: 3 to 63 lower-case letters, digits, dashes and dots, beginning and ending with a letter or digit`,
+		`4:11: layout/bad-name: objectStore.prefix: "/a/" cannot be used: it has another form | write a prefix such as "metrics/prod": letters, digits, _ . = -, and slashes between`,
+		`5:13: layout/bad-value: objectStore.endpoint: this value cannot be used: it has another form | write a server's URL such as "https://s3.eu-west-1.amazonaws.com", without user, password and path; the keys stand in the Secret that the key secret names`,
+		`6:11: layout/bad-value: objectStore.region: "EU West" cannot be used: it has another form | write a region such as "eu-west-1"`,
+		`7:17: layout/bad-name: objectStore.annotations: "a b" cannot be used: name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') | write an annotation's name such as "eks.amazonaws.com/role-arn"`,
+		`8:22: layout/bad-value: objectStore.encryption.type: "SSE-C" cannot be used | did you mean "SSE-S3"?`,
+	}},
+	{schema: "environment", name: "an object store that no schema can see is none", lax: "a pattern of it would be unreadable", content: `namespace: a
+objectStore: {bucket: 10.0.0.1, prefix: a/../b, endpoint: "https://s3.example.org:99999"}
+`, want: []string{
+		`2:23: layout/bad-name: objectStore.bucket: "10.0.0.1" cannot be used: it looks like an address | write the name of a bucket: 3 to 63 lower-case letters, digits, dashes and dots, beginning and ending with a letter or digit`,
+		`2:41: layout/bad-name: objectStore.prefix: "a/../b" cannot be used: a part of it is ".." | write a prefix such as "metrics/prod": letters, digits, _ . = -, and slashes between`,
+		`2:59: layout/bad-value: objectStore.endpoint: this value cannot be used: its port is none | write a server's URL such as "https://s3.eu-west-1.amazonaws.com", without user, password and path; the keys stand in the Secret that the key secret names`,
+	}},
+	{schema: "environment", name: "schedules", content: "namespace: a\nobjectStore: {bucket: abc, region: r}\nship: {schedule: CRON_TZ=UTC 1 * * * *}\ncompact: {schedule: '@every 5m'}\nretain: {schedule: 0 1 * * * *}\n", want: []string{
+		`3:18: layout/bad-value: ship.schedule: "CRON_TZ=UTC 1 * * * *" cannot be used: the time zone does not stand in the schedule; the key timeZone says it` + scheduleHint,
+		`4:21: layout/bad-value: compact.schedule: "@every 5m" cannot be used: it would begin anew with each start of the daemon` + scheduleHint,
+		`5:20: layout/bad-value: retain.schedule: "0 1 * * * *" cannot be used: expected exactly 5 fields, found 6: [0 1 * * * *]` + scheduleHint,
+	}},
+	{schema: "environment", name: "a schedule that never comes round, and one beyond the hour", lax: "a schema has no calendar", content: "namespace: a\nobjectStore: {bucket: abc, region: r}\nship: {schedule: 0 0 31 2 *}\nretain: {schedule: 0 24 * * *}\n", want: []string{
+		`3:18: layout/bad-value: ship.schedule: "0 0 31 2 *" cannot be used: there is no such day, so it never comes round` + scheduleHint,
+		`4:20: layout/bad-value: retain.schedule: "0 24 * * *" cannot be used: end of range (24) above maximum (23): 24` + scheduleHint,
+	}},
+	{schema: "environment", name: "a time zone in small letters", content: "namespace: a\ntimeZone: posix/UTC\n", want: []string{
+		`2:11: layout/bad-value: timeZone: "posix/UTC" cannot be used: it has another form | write a time zone of the IANA database such as "UTC" or "Europe/Lisbon"`,
+	}},
+	{schema: "environment", name: "a time zone that is not there", lax: "a schema has no map", content: "namespace: a\ntimeZone: Europe/Lisboa\n", want: []string{
+		`2:11: layout/bad-value: timeZone: "Europe/Lisboa" cannot be used: it is no zone of the IANA database | write a time zone of the IANA database such as "UTC" or "Europe/Lisbon"`,
+	}},
+	{schema: "environment", name: "the machine's own time zone", lax: "a schema has no map", content: "namespace: a\ntimeZone: Local\n", want: []string{
+		`2:11: layout/bad-value: timeZone: "Local" cannot be used: it is no zone of the IANA database | write a time zone of the IANA database such as "UTC" or "Europe/Lisbon"`,
+	}},
+	{schema: "environment", name: "bytes", content: "namespace: a\nstore: {indexCache: 256m}\nquery: {frontend: {cacheSize: 0}}\n", want: []string{
+		`2:21: layout/bad-value: store.indexCache: "256m" cannot be used: it has another form | write a number of bytes such as "128Mi" or "10Gi"`,
+		`3:31: layout/wrong-type: query.frontend.cacheSize should be text, but is the number 0 | put it in quotes: "0"`,
+	}},
+	{schema: "environment", name: "selectors", content: "namespace: a\nobjectStore: {bucket: abc, region: r}\ncompact: {selectors: [up, 'a=\"b\"']}\nretention: {rules: [{selector: ''}]}\n", want: []string{
+		`3:23: layout/bad-value: compact.selectors[0]: "up" cannot be used: it does not begin with a brace` + selectorHint,
+		`3:27: layout/bad-value: compact.selectors[1]: "a=\"b\"" cannot be used: it does not begin with a brace` + selectorHint,
+		`4:32: layout/bad-value: retention.rules[0].selector: "" cannot be used: it does not begin with a brace` + selectorHint,
+	}},
+	{schema: "environment", name: "selectors that only a parser refuses", lax: "a pattern of it would be unreadable", content: "namespace: a\nobjectStore: {bucket: abc, region: r}\ncompact: {selectors: ['{}', '{a=~\"(\"}']}\nretention:\n  rules:\n  - selector: '{__name__=\"up\"}'\n  - selector: '{\"a.b\"=\"c\"}'\n", want: []string{
+		`3:23: layout/bad-value: compact.selectors[0]: "{}" cannot be used: it names no label` + selectorHint,
+		`3:29: layout/bad-value: compact.selectors[1]: "{a=~\"(\"}" cannot be used: 1:2: parse error: error parsing regexp: missing closing ): ` + "`(`" + selectorHint,
+		`6:15: layout/bad-value: retention.rules[0].selector: "{__name__=\"up\"}" cannot be used: "__name__" is no external label` + selectorHint,
+		`7:15: layout/bad-value: retention.rules[1].selector: "{\"a.b\"=\"c\"}" cannot be used: "a.b" is no external label` + selectorHint,
+	}},
+	{schema: "environment", name: "too many selectors", content: "namespace: a\nobjectStore: {bucket: abc, region: r}\ncompact:\n  selectors: ['{a=\"x\"}'" + strings.Repeat(", '{a=\"x\"}'", 64) + "]\n", want: []string{
+		"4:14: layout/bad-value: compact.selectors holds 65 items, and may hold 64",
 	}},
 	{schema: "team", name: "the least", content: aTeam},
 	{schema: "team", name: "all of it", content: `
@@ -157,6 +272,56 @@ routes:
 	}},
 	{schema: "team", name: "labels to group by", content: route + "groupBy: [a.b]\n", want: []string{
 		`4:13: layout/bad-value: routes[0].groupBy[0]: "a.b" cannot be used: it has another form | write a label's name, or "..." for all labels`,
+	}},
+	{schema: "team", name: "mute times", content: aTeam + `  mute: [nights]
+muteTimes:
+- name: nights
+  times:
+  - times: ["00:00-06:00", "22:00-24:00"]
+    weekdays: ["monday:friday", sunday]
+    daysOfMonth: ["1", "1:7", "-3:-1"]
+    months: [december, "12", "january:3"]
+    timeZone: Asia/Tokyo
+`},
+	{schema: "team", name: "mute times that are none", content: aTeam + `muteTimes:
+- name: Nights
+  times: []
+- name: a
+  times:
+  - times: ["22:00-6:00", 12]
+    weekdays: [mon]
+    daysOfMonth: ["-100"]
+    months: ["0-1"]
+    timezone: UTC
+  - times: ["12:00-25:00"]
+`, want: []string{
+		`6:9: layout/bad-value: muteTimes[0].name: "Nights" cannot be used: it has another form | write a lower-case word such as "critical"`,
+		"7:10: layout/bad-value: muteTimes[0].times is empty",
+		`10:13: layout/bad-value: muteTimes[1].times[0].times[0]: "22:00-6:00" cannot be used: couldn't parse timestamp 6:00, invalid format` + clockHint,
+		`10:27: layout/wrong-type: muteTimes[1].times[0].times[1] should be text, but is the number 12 | put it in quotes: "12"`,
+		`11:16: layout/bad-value: muteTimes[1].times[0].weekdays[0]: "mon" cannot be used: mon is not a valid weekday | write days such as "saturday" or "monday:friday"; the week begins on sunday`,
+		`12:19: layout/bad-value: muteTimes[1].times[0].daysOfMonth[0]: "-100" cannot be used: -100 is not a valid day of the month: out of range | write days of the month such as "1", "1:7" or "-3:-1" (from its end)`,
+		`13:14: layout/bad-value: muteTimes[1].times[0].months[0]: "0-1" cannot be used: 0-1 is not a valid month | write months such as "december", "12" or "1:3"`,
+		`14:5: layout/unknown-key: unknown key "timezone" in muteTimes[1].times[0] | did you mean "timeZone"?`,
+		`15:13: layout/bad-value: muteTimes[1].times[1].times[0]: "12:00-25:00" cannot be used: couldn't parse timestamp 25:00, invalid format` + clockHint,
+	}},
+	{schema: "team", name: "mute times that only Alertmanager refuses", lax: "a schema cannot compare", content: aTeam + `muteTimes:
+- name: a
+  times:
+  - times: ["22:00-06:00"]
+    weekdays: ["friday:monday"]
+    months: [moon, "13"]
+    daysOfMonth: ["0"]
+- name: a
+  times: [{timeZone: UTC}]
+`, want: []string{
+		`8:13: layout/bad-value: muteTimes[0].times[0].times[0]: "22:00-06:00" cannot be used: start time cannot be equal or greater than end time` + clockHint,
+		`9:16: layout/bad-value: muteTimes[0].times[0].weekdays[0]: "friday:monday" cannot be used: start day cannot be before end day | write days such as "saturday" or "monday:friday"; the week begins on sunday`,
+		`10:14: layout/bad-value: muteTimes[0].times[0].months[0]: "moon" cannot be used: moon is not a valid month | write months such as "december", "12" or "1:3"`,
+		`10:20: layout/bad-value: muteTimes[0].times[0].months[1]: "13" cannot be used: a year has the months 1 to 12 | write months such as "december", "12" or "1:3"`,
+		`11:19: layout/bad-value: muteTimes[0].times[0].daysOfMonth[0]: "0" cannot be used: 0 is not a valid day of the month: out of range | write days of the month such as "1", "1:7" or "-3:-1" (from its end)`,
+		"12:3: layout/bad-value: muteTimes[1].name: \"a\" stands in line 6 already | give it another name",
+		"13:11: layout/bad-value: muteTimes[1].times[0]: without any of these it would mute for ever | add times, weekdays, daysOfMonth or months",
 	}},
 }
 

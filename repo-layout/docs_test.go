@@ -100,8 +100,13 @@ func valueOf(s *jsonschema.Schema) (string, *jsonschema.Schema) {
 			return "mapping of [" + formatOfKeys(s) + "](#forms) to " + what, nil
 		}
 		return "mapping", s
+	case "boolean":
+		return "true or false", nil
 	case "integer":
 		return fmt.Sprintf("whole number from %s to %s", s.Minimum, s.Maximum), nil
+	}
+	if len(s.Enum) > 0 {
+		return strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Enum), "[]"), " ", " or "), nil
 	}
 	for name, f := range formats {
 		if s.Pattern == f.pattern.String() {

@@ -1,6 +1,7 @@
 package repolayout
 
 import (
+	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -90,6 +91,40 @@ func TestExampleIsGoodUpstream(t *testing.T) {
 				t.Errorf("%s: %v", f.Path, err)
 			}
 		}
+	}
+}
+
+// TestExampleDashboards wants PromQL in every panel, over the data source that Watchbill provisions.
+func TestExampleDashboards(t *testing.T) {
+	repo, _ := NewLoader().Load(Example())
+	promQL, queries := parser.NewParser(parser.Options{}), 0
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$environment", "prod")
+	for _, team := range repo.Teams {
+		for _, f := range team.Dashboards {
+			var board struct {
+				Panels []struct {
+					Title   string
+					Targets []struct {
+						Expr       string
+						Datasource struct{ UID string }
+					}
+				}
+			}
+			if err := json.Unmarshal(f.Content, &board); err != nil {
+				t.Fatalf("%s: %v", f.Path, err)
+			}
+			for _, panel := range board.Panels {
+				for _, target := range panel.Targets {
+					queries++
+					if _, err := promQL.ParseExpr(variables.Replace(target.Expr)); err != nil || target.Datasource.UID != "thanos" {
+						t.Errorf("%s: %s asks %q for %s: %v", f.Path, panel.Title, target.Datasource.UID, target.Expr, err)
+					}
+				}
+			}
+		}
+	}
+	if queries < 8 {
+		t.Errorf("%d queries were looked at", queries)
 	}
 }
 

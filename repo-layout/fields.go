@@ -9,7 +9,7 @@ import (
 
 // field is one key of a struct of spec.go, read from its tags.
 type field struct {
-	index    int
+	index    []int // of reflect.Value.FieldByIndex; more than one for a struct that is set into another
 	key      string
 	required bool
 	bounds
@@ -20,9 +20,11 @@ type bounds struct {
 	format       string // of a string, or of each string of a list
 	keys, values string // formats of a map
 	unique       bool
-	oneOf        bool // exactly one of the struct's fields with this is set
+	oneOf        bool     // exactly one of the struct's fields with this is set
+	enum         []string // the values that there are; none for any
 	minLength    int
 	minItems     int
+	maxItems     int   // 0 is none
 	min, max     int64 // max 0 is none
 }
 
@@ -37,12 +39,19 @@ func fieldsOf(t reflect.Type) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if options == "inline" {
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields = append(fields, inner)
+			}
+			continue
+		}
 		if key == "-" || key == "" {
 			continue
 		}
 		b := parseBounds(f.Tag.Get("jsonschema"))
 		b.keys, b.values = f.Tag.Get("keys"), f.Tag.Get("values")
-		fields = append(fields, field{index: i, key: key, required: options != "omitempty", bounds: b})
+		fields = append(fields, field{index: []int{i}, key: key, required: options != "omitempty", bounds: b})
 	}
 	fieldsByType.Store(t, fields)
 	return fields
@@ -64,6 +73,10 @@ func parseBounds(tag string) bounds {
 			b.minLength = int(n)
 		case "minItems":
 			b.minItems = int(n)
+		case "maxItems":
+			b.maxItems = int(n)
+		case "enum":
+			b.enum = append(b.enum, value)
 		case "minimum":
 			b.min = n
 		case "maximum":

@@ -1,6 +1,8 @@
 package repolayout
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -24,16 +26,11 @@ func (r *report) finishStack(s *Stack) {
 	p.ScrapeTimeout = p.ScrapeInterval
 }
 
-// finishEnvironment holds requests against limits, as Kubernetes does.
-func (r *report) finishEnvironment(e *Environment) {
-	r.withinLimits(e.Prometheus.Resources, e.Places, "prometheus.resources")
-	r.withinLimits(e.Alertmanager.Resources, e.Places, "alertmanager.resources")
-}
-
 func (r *report) withinLimits(res Resources, places Places, path string) {
-	for name, limit := range res.Limits {
+	for _, name := range slices.Sorted(maps.Keys(res.Limits)) {
+		limit := res.Limits[name]
 		request, ok := res.Requests[name]
-		if !ok {
+		if !ok || len(r.found) > maxProblems { // finding a place takes time
 			continue
 		}
 		l, errL := resource.ParseQuantity(limit)

@@ -45,6 +45,11 @@ var formats = map[string]format{
 		like:    `a quantity such as "50m", "0.5", "128Mi" or "10Gi"`,
 		check:   checkQuantity,
 	},
+	"bytes": {
+		pattern: regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$`),
+		like:    `a number of bytes such as "128Mi" or "10Gi"`,
+		check:   checkQuantity,
+	},
 	"percentage": {
 		pattern: regexp.MustCompile(`^(100|[0-9]{1,2}(\.[0-9]+)?)%$`),
 		like:    `a percentage such as "50%"`,
@@ -70,7 +75,7 @@ var formats = map[string]format{
 	},
 	"externalLabel": {
 		pattern: regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`),
-		like:    `a label's name, but not "replica" (Watchbill sets it) and none that begins with "__"`,
+		like:    `a label's name, but not "replica" or "shard" (Watchbill sets them) and none that begins with "__"`,
 		check:   checkExternalLabel,
 		id:      badName,
 	},
@@ -98,6 +103,69 @@ var formats = map[string]format{
 		like:    `a URL such as "https://example.org/hook" without user and password; a URL that is a secret goes into the receivers' Secret, named by urlKey`,
 		check:   checkURL,
 		secret:  true,
+	},
+	"bucket": {
+		pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`),
+		like:    "the name of a bucket: 3 to 63 lower-case letters, digits, dashes and dots, beginning and ending with a letter or digit",
+		check:   checkBucket,
+		id:      badName,
+	},
+	"region": {
+		pattern: regexp.MustCompile(`^[a-z]+[0-9]*(-[a-z0-9]+)*$`),
+		like:    `a region such as "eu-west-1"`,
+	},
+	"keyPrefix": {
+		pattern: regexp.MustCompile(`^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$`),
+		like:    `a prefix such as "metrics/prod": letters, digits, _ . = -, and slashes between`,
+		check:   checkKeyPrefix,
+		id:      badName,
+	},
+	"endpoint": {
+		pattern: regexp.MustCompile(`^https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`),
+		like:    `a server's URL such as "https://s3.eu-west-1.amazonaws.com", without user, password and path; the keys stand in the Secret that the key secret names`,
+		check:   checkEndpoint,
+		secret:  true,
+	},
+	"annotation": {
+		pattern: regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`),
+		like:    `an annotation's name such as "eks.amazonaws.com/role-arn"`,
+		check:   checkAnnotation,
+		id:      badName,
+	},
+	"selector": {
+		pattern: regexp.MustCompile(`^\{(.|\n|\r)+$`),
+		like:    `matchers in braces such as {environment="dev"} or {environment=~"dev|test"}`,
+		check:   func(s string) error { _, err := ParseSelector(s); return err },
+	},
+	"timeZone": {
+		pattern: regexp.MustCompile(`^[A-Z][A-Za-z0-9_+/-]*$`),
+		like:    `a time zone of the IANA database such as "UTC" or "Europe/Lisbon"`,
+		check:   checkTimeZone,
+	},
+	"schedule": {
+		pattern: regexp.MustCompile(`^(never|@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^ \t@=]+( +[^ \t@=]+){4})$`),
+		like:    `cron's five fields (minute, hour, day of month, month, day of week) such as "17 * * * *", or "@hourly", "@daily", "@weekly", "@monthly", "never"`,
+		check:   checkSchedule,
+	},
+	"clockRange": {
+		pattern: regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`),
+		like:    `times of one day such as "09:00-17:30"; over midnight takes two: "22:00-24:00" and "00:00-06:00"`,
+		check:   checkClockRange,
+	},
+	"weekdayRange": {
+		pattern: regexp.MustCompile(`^[a-z]+day(:[a-z]+day)?$`),
+		like:    `days such as "saturday" or "monday:friday"; the week begins on sunday`,
+		check:   checkWeekdayRange,
+	},
+	"dayRange": {
+		pattern: regexp.MustCompile(`^-?[0-9]{1,2}(:-?[0-9]{1,2})?$`),
+		like:    `days of the month such as "1", "1:7" or "-3:-1" (from its end)`,
+		check:   checkDayRange,
+	},
+	"monthRange": {
+		pattern: regexp.MustCompile(`^([a-z]+|[0-9]{1,2})(:([a-z]+|[0-9]{1,2}))?$`),
+		like:    `months such as "december", "12" or "1:3"`,
+		check:   checkMonthRange,
 	},
 	"version": {
 		pattern: regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`),
@@ -139,7 +207,7 @@ func checkURL(s string) error {
 }
 
 func checkExternalLabel(s string) error {
-	if s == "replica" || strings.HasPrefix(s, "__") {
+	if s == "replica" || s == "shard" || strings.HasPrefix(s, "__") {
 		return errors.New("it is reserved")
 	}
 	return nil

@@ -29,7 +29,7 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	}
-	for _, text := range []string{bomb, "groups: &a [*a]", ruleText(1, 1, 1), "a: *b", "<<: [1]", "<<: {<<: {a: b}}", "? [a]\n: b", "- !!binary x", "\uFEFF", "{}\n---\n{}", "%YAML 9.9\n---\n", "scrape_configs: [{job_name: a}]"} {
+	for _, text := range []string{bomb, "groups: &a [*a]", ruleText(1, 1, 1), "a: *b", "<<: [1]", "<<: {<<: {a: b}}", "<<: {<<}", "? [a]\n: b", "- !!binary x", "\uFEFF", "{}\n---\n{}", "%YAML 9.9\n---\n", "scrape_configs: [{job_name: a}]"} {
 		for i := range kinds {
 			f.Add(uint8(i), []byte(text))
 		}

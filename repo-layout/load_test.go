@@ -72,16 +72,16 @@ func TestLoadExample(t *testing.T) {
 				rules += len(g.Rules)
 			}
 		}
-		got = append(got, fmt.Sprintf("%s: %d rules, %d scrape files, %d tests, %d routes",
-			team.Name, rules, len(team.Scrape), len(team.Tests), len(team.Spec.Routes)))
+		got = append(got, fmt.Sprintf("%s: %d rules, %d scrape files, %d tests, %d routes, %d dashboards",
+			team.Name, rules, len(team.Scrape), len(team.Tests), len(team.Spec.Routes), len(team.Dashboards)))
 	}
 	want := []string{
 		"dev: monitoring, 1, 1",
 		"prod: monitoring, 2, 3",
-		"delivery: 6 rules, 1 scrape files, 1 tests, 2 routes",
-		"on-call: 5 rules, 1 scrape files, 1 tests, 2 routes",
-		"payments: 5 rules, 1 scrape files, 1 tests, 2 routes",
-		"platform: 14 rules, 1 scrape files, 1 tests, 3 routes",
+		"delivery: 11 rules, 1 scrape files, 2 tests, 2 routes, 0 dashboards",
+		"on-call: 5 rules, 1 scrape files, 1 tests, 2 routes, 0 dashboards",
+		"payments: 5 rules, 1 scrape files, 1 tests, 2 routes, 1 dashboards",
+		"platform: 18 rules, 2 scrape files, 2 tests, 3 routes, 1 dashboards",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -77,6 +77,7 @@ func (r *report) parseTeam(f *File) *TeamSpec {
 	var t TeamSpec
 	if root := r.own(f); root != nil {
 		t.Places = r.decode(root, &t)
+		r.finishTeam(&t)
 	}
 	return &t
 }

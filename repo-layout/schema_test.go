@@ -84,15 +84,18 @@ func oneLine(s string) string { return string(bytes.Join(bytes.Fields([]byte(s))
 func complete(s *jsonschema.Schema, v reflect.Value, b bounds) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		complete(s, reflect.New(v.Type().Elem()).Elem(), b)
+		if v.IsNil() {
+			v = reflect.New(v.Type().Elem())
+		}
+		complete(s, v.Elem(), b)
 	case reflect.Struct:
 		for _, f := range fieldsOf(v.Type()) {
 			property, ok := s.Properties.Get(f.key)
 			if !ok {
 				panic("no property " + f.key)
 			}
-			property.Description = byKey(property.Description, v.Type().Field(f.index).Name, f.key)
-			complete(property, v.Field(f.index), f.bounds)
+			property.Description = byKey(property.Description, v.Type().FieldByIndex(f.index).Name, f.key)
+			complete(property, v.FieldByIndex(f.index), f.bounds)
 		}
 	case reflect.Slice:
 		if v.Len() > 0 {
@@ -123,7 +126,7 @@ func withFormat(s *jsonschema.Schema, name string) *jsonschema.Schema {
 	if f, ok := formats[name]; ok {
 		s.Pattern = f.pattern.String()
 		if name == "externalLabel" {
-			s.Not = &jsonschema.Schema{Pattern: "^(replica|__.*)$"}
+			s.Not = &jsonschema.Schema{Pattern: "^(replica|shard|__.*)$"}
 		}
 	}
 	return s

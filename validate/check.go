@@ -40,12 +40,23 @@ const (
 
 	prometheusConfig = "prometheus/config"
 	teamDuplicate    = "team/duplicate"
+	teamMute         = "team/mute"
+
+	environmentLabels    = "environment/labels"
+	environmentRetention = "environment/retention"
+
+	dashboardsJSON = "dashboards/json"
+	dashboardsUID  = "dashboards/uid"
 )
 
 // Checks lists every check of this package by id. The ids that begin with
 // "layout/" are the loader's.
 func Checks() []Check {
 	return []Check{
+		{dashboardsJSON, Error, "a dashboard is one that Grafana accepts"},
+		{dashboardsUID, Error, "a dashboard has a uid that no other has"},
+		{environmentLabels, Error, "environments that share a bucket have external labels that differ"},
+		{environmentRetention, Error, "environments that share a bucket keep its blocks equally long"},
 		{prometheusConfig, Error, "the rendered prometheus.yml is one that Prometheus accepts"},
 		{routingConfig, Error, "the rendered alertmanager.yml is one that Alertmanager accepts"},
 		{routingTemplate, Error, "notification templates parse, run on a sample alert, and exist where they are named"},
@@ -57,5 +68,6 @@ func Checks() []Check {
 		{scrapeDuplicateJob, Error, "a scrape job's name stands once in an environment"},
 		{scrapeSyntax, Error, "a scrape file is one that Prometheus accepts"},
 		{teamDuplicate, Error, "team names differ in more than case"},
+		{teamMute, Error, "a route mutes at times that its team has"},
 	}
 }

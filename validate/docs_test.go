@@ -102,15 +102,19 @@ func TestExamplesOfPages(t *testing.T) {
 
 func checkExample(t *testing.T, text string) []Finding {
 	t.Helper()
-	m := block.FindStringSubmatch(text)
-	if m == nil {
+	blocks := block.FindAllStringSubmatch(text, -1)
+	if len(blocks) == 0 {
 		t.Fatalf("no example in %q", text)
 	}
-	switch m[1] {
-	case "prometheus.yml":
-		return PrometheusConfig(m[1], []byte(m[2]))
-	case "alertmanager.yml":
-		return AlertmanagerConfig(m[1], "", []byte(m[2]))
+	files := map[string]string{}
+	for _, m := range blocks {
+		switch m[1] {
+		case "prometheus.yml":
+			return PrometheusConfig(m[1], []byte(m[2]))
+		case "alertmanager.yml":
+			return AlertmanagerConfig(m[1], "", []byte(m[2]))
+		}
+		files[m[1]] = m[2]
 	}
-	return check(t, repoOf(map[string]string{m[1]: m[2]}))
+	return check(t, repoOf(files))
 }

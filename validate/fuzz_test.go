@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"strings"
@@ -137,4 +138,34 @@ func TestTextBuiltins(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// FuzzDashboard holds what is said of a dashboard against what it holds, as encoding/json reads it.
+func FuzzDashboard(f *testing.F) {
+	for _, seed := range []string{
+		`{"uid": "a", "title": "A"}`, `{"title": "A", "uid": "\u0061", "uid": null}`, `[]`, `null`, `"a"`, `{}`, `{"dashboard": {}}`,
+		`{"__inputs": [{}], "title": 1, "uid": "a b"}`, "\ufeff{}", `{"uid": "a"} {}`, strings.Repeat(`{"a":`, 100), "{\"title\":\n\"\xff\"}",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		repo, problems := load("teams/payments/dashboards/a.json", content)
+		findings := New().Repo(repo)
+		var board map[string]any
+		if blocked(findings, problems) || json.Unmarshal([]byte(content), &board) != nil {
+			return
+		}
+		if len(problems) > 0 { // an empty file is only warned of
+			return
+		}
+		uid, _ := board["uid"].(string)
+		if title, _ := board["title"].(string); title == "" || !uidForm.MatchString(uid) {
+			t.Errorf("let pass with the title %q and the uid %q", title, uid)
+		}
+		for _, finding := range findings {
+			if finding.Line < 1 || finding.Line > strings.Count(content, "\n")+1 {
+				t.Errorf("no such line: %v", finding)
+			}
+		}
+	})
 }

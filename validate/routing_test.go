@@ -16,6 +16,8 @@ func TestAlertmanagerConfig(t *testing.T) {
 		want         []string
 	}{
 		{"fine", head + "  slack_configs:\n  - {api_url_file: /x, channel: '#a', title: '{{ template \"a.title\" . }}'}\n", nil},
+		{"times and a severity by a template", "time_intervals:\n- {name: a/nights, time_intervals: [{times: [{start_time: '22:00', end_time: '24:00'}], location: Europe/Lisbon}]}\n" + head +
+			"  pagerduty_configs:\n  - routing_key_file: /x\n    severity: '{{ if match \"^(critical|error)$\" .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}'\n", nil},
 		{"unknown key", head + "  slack_configs:\n  - {api_url_file: /x, chanel: '#a'}\n", []string{
 			`payments: alertmanager.yml:6:24: error: unknown key "chanel" [routing/config] (did you mean "channel"?)`,
 		}},

@@ -32,6 +32,8 @@ type teamMemory struct {
 	files    map[fileKey][]Finding
 	findings []Finding
 	jobs     []jobUse
+	// dashboards are by file, as files are.
+	dashboards map[fileKey]*dashboard
 }
 
 // fileKey names what a file's findings depend on.
@@ -55,6 +57,9 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 	}
 	findings = append(findings, duplicateTeams(repo.Teams)...)
 	findings = append(findings, duplicateJobs(memories)...)
+	findings = append(findings, duplicateDashboards(memories)...)
+	findings = append(findings, sharedBuckets(repo.Environments)...)
+	findings = append(findings, sharedRetention(repo.Environments)...)
 	v.forget()
 	return Sort(findings)
 }
@@ -69,7 +74,7 @@ func (v *Validator) remember(teams []*repolayout.Team, c *checkContext) []*teamM
 			memories[i] = m
 			continue
 		}
-		m := &teamMemory{team: team, context: c.key, files: map[fileKey][]Finding{}}
+		m := &teamMemory{team: team, context: c.key, files: map[fileKey][]Finding{}, dashboards: map[fileKey]*dashboard{}}
 		todo = append(todo, m.fileChecks(v.teams[team.Name], c)...)
 		memories[i], fresh = m, append(fresh, m)
 	}
@@ -136,8 +141,32 @@ func (m *teamMemory) fileChecks(known []*teamMemory, c *checkContext) []*fileChe
 	for _, f := range m.team.Scrape {
 		add(scrapeFileKey(f, c), func() []Finding { return checkScrapeFile(m.team.Name, f, c.globals) })
 	}
+	for _, f := range m.team.Dashboards {
+		key := dashboardKey(f)
+		if d := recallDashboard(known, key); d != nil {
+			m.dashboards[key], m.files[key] = d, d.findings
+			continue
+		}
+		d := new(dashboard)
+		m.dashboards[key] = d
+		todo = append(todo, &fileCheck{of: m, key: key, check: func() []Finding {
+			*d = checkDashboard(m.team.Name, f)
+			return d.findings
+		}})
+	}
 	return todo
 }
+
+func recallDashboard(known []*teamMemory, key fileKey) *dashboard {
+	for _, old := range known {
+		if d := old.dashboards[key]; d != nil && key.digest != "" {
+			return d
+		}
+	}
+	return nil
+}
+
+func dashboardKey(f *repolayout.File) fileKey { return fileKey{path: f.Path, digest: f.Digest} }
 
 func ruleFileKey(f *repolayout.RuleFile) fileKey { return fileKey{path: f.Path, digest: f.Digest} }
 
@@ -155,9 +184,13 @@ func (m *teamMemory) conclude(c *checkContext) {
 	for _, f := range m.team.Scrape {
 		m.findings = append(m.findings, m.files[scrapeFileKey(f, c)]...)
 	}
+	for _, f := range m.team.Dashboards {
+		m.findings = append(m.findings, m.files[dashboardKey(f)]...)
+	}
 	m.findings = append(m.findings, firstOf(duplicateRules(m.team))...)
 	m.findings = append(m.findings, firstOf(teamLabels(m.team))...)
 	m.findings = append(m.findings, firstOf(unknownSeverities(m.team, c.severities))...)
+	m.findings = append(m.findings, firstOf(unknownMutes(m.team))...)
 	m.findings = append(m.findings, teamReceivers(m.team, c.templates)...)
 	m.jobs = jobsOf(m.team)
 }
