@@ -22,6 +22,12 @@ var errSuperseded = errors.New("a newer revision came")
 // apply carries the plan out: chunks, which nobody reads yet; workloads; and
 // last the indexes, whose one write switches every agent.
 func (p *pass) apply(ctx context.Context) error {
+	// A claim that is deleted stays until its pod has gone, so this comes before the pod's going.
+	for _, claim := range p.leave.claims {
+		if err := p.release(ctx, claim); err != nil {
+			return err
+		}
+	}
 	for _, stage := range []plan.Stage{plan.Chunks, plan.Workloads, plan.Index} {
 		if err := p.write(ctx, stage); err != nil {
 			return err
@@ -40,19 +46,31 @@ func (p *pass) apply(ctx context.Context) error {
 }
 
 // write carries out one stage. What has to be written although the target is
-// settled was touched by somebody else.
+// settled and wants nothing else was touched by somebody else.
 func (p *pass) write(ctx context.Context, stage plan.Stage) error {
 	set, err := p.applier.Stage(ctx, p.todo, stage)
 	p.metrics.applied(stage.String(), set)
+	meant := p.meant(stage)
 	for _, e := range set.Entries {
 		p.log.Debug("object applied", "object", e.Subject, "action", e.Action.String(), "revision", p.target.Commit)
-		if p.settled() && (e.Action == ssa.CreatedAction || e.Action == ssa.ConfiguredAction) {
+		if p.settled() && !meant[e.Subject] && (e.Action == ssa.CreatedAction || e.Action == ssa.ConfiguredAction) {
 			p.metrics.drifts.Inc()
 			p.log.Warn("drift put right", "object", e.Subject, "action", e.Action.String())
 			p.teller.warn("DriftCorrected", e.Subject+" was changed or deleted by somebody else; put right")
 		}
 	}
 	return err
+}
+
+// meant are the objects, as a change set names them, of which we want something else than before.
+func (p *pass) meant(stage plan.Stage) map[string]bool {
+	meant := map[string]bool{}
+	for _, c := range p.todo.Stage(stage) {
+		if c.Reason == plan.Changed {
+			meant[c.Kind+"/"+p.namespace+"/"+c.Name] = true
+		}
+	}
+	return meant
 }
 
 // prove waits until every replica runs what the indexes want, one refuses, the
@@ -71,14 +89,12 @@ func (p *pass) prove(ctx context.Context) (proof.Result, error) {
 }
 
 func (p *pass) wants() []proof.Want {
-	replicas := map[string]int32{
-		bundle.Prometheus:   p.result.Environment.Prometheus.Replicas,
-		bundle.Alertmanager: p.result.Environment.Alertmanager.Replicas,
-	}
+	replicas := componentReplicas(p.result.Output.Objects)
 	var wants []proof.Want
 	for _, index := range p.next {
 		wants = append(wants, proof.Want{
 			Component: index.Component, Digest: index.Wanted.Digest, Replicas: int(replicas[index.Component]),
+			Leaving: index.Leaving,
 		})
 	}
 	return wants
@@ -135,7 +151,9 @@ func (p *pass) conclude(ctx context.Context, result proof.Result, err error) err
 	if err := p.promote(ctx); err != nil {
 		return p.fail(ctx, "index", err)
 	}
-	return p.end(ctx, history.Live, "")
+	err = p.end(ctx, history.Live, "")
+	p.schedule()
+	return err
 }
 
 // promote writes down that the wanted bundles are the last good ones.
@@ -189,7 +207,7 @@ func (p *pass) point(ctx context.Context, change func(bundle.Index) bundle.Index
 	for i, index := range p.next {
 		p.next[i] = change(index)
 	}
-	want, err := desired(p.result, p.next)
+	want, err := desired(p.result, p.next, p.leave)
 	if err != nil {
 		return err
 	}

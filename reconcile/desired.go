@@ -16,8 +16,9 @@ import (
 )
 
 // desired is everything that a built revision wants in the cluster: the chunks
-// of its bundles, the workloads, and an index for each bundle.
-func desired(r *build.Result, indexes []bundle.Index) ([]plan.Desired, error) {
+// of its bundles, the workloads, with as many replicas as may go for now, and an
+// index for each bundle.
+func desired(r *build.Result, indexes []bundle.Index, leave farewell) ([]plan.Desired, error) {
 	var out []plan.Desired
 	for _, b := range r.Output.Bundles {
 		for _, c := range b.Chunks {
@@ -25,7 +26,7 @@ func desired(r *build.Result, indexes []bundle.Index) ([]plan.Desired, error) {
 		}
 	}
 	for _, o := range r.Output.Objects {
-		d, err := desiredObject(plan.Workloads, o)
+		d, err := desiredObject(plan.Workloads, leave.hold(o))
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func PlanFor(r *build.Result, revision string, live map[plan.ID]plan.Live) (plan
 	for _, b := range r.Output.Bundles {
 		indexes = append(indexes, bundle.Index{Component: b.Component, Wanted: b.Ref(revision)})
 	}
-	want, err := desired(r, indexes)
+	want, err := desired(r, indexes, farewell{})
 	if err != nil {
 		return plan.Plan{}, err
 	}

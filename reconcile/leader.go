@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/leaderelection"
@@ -73,7 +74,13 @@ func (d *Daemon) lead(ctx context.Context) error {
 	defer stop()
 	defer cancel() // before stop: it waits for what ends with the context
 	d.health.ready.Store(true)
-	return d.turn(ctx, loop)
+	if d.Once {
+		return d.turn(ctx, loop)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return loop.jobs.Run(ctx) })
+	g.Go(func() error { return d.turn(ctx, loop) })
+	return g.Wait()
 }
 
 // turn makes passes: when something wakes the loop, at the latest after Poll,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/watchbill/watchbill/reconcile/apply"
@@ -13,6 +14,7 @@ import (
 	"github.com/watchbill/watchbill/reconcile/history"
 	"github.com/watchbill/watchbill/reconcile/plan"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/schedule"
 	"github.com/watchbill/watchbill/reconcile/source"
 	"github.com/watchbill/watchbill/render/bundle"
 )
@@ -49,15 +51,20 @@ type Loop struct {
 	wake        trigger
 	rollback    func() Rollback // the newest request of a person, see Rollback
 	refusalLog  func(ctx context.Context, pod string, since time.Time) string
+	scales      func() []scale                                // the StatefulSets of Prometheus, as they are
+	release     func(ctx context.Context, claim string) error // deletes a volume claim, once its pod has gone
+	jobs        *schedule.Scheduler
 	proofWithin time.Duration
 	poll        time.Duration
 	beat        func() // says that the loop lives, while it waits
 
-	history history.History
-	unsaved bool                    // the cluster does not have the history as it is here
-	indexes map[string]bundle.Index // as they stand in the cluster
-	head    *source.Revision        // the newest revision that was fetched
-	built   map[string]*build.Result
+	history   history.History
+	unsaved   bool                    // the cluster does not have the history as it is here
+	indexes   map[string]bundle.Index // as they stand in the cluster
+	head      *source.Revision        // the newest revision that was fetched
+	built     map[string]*build.Result
+	scheduled string // the revision whose jobs are run
+	waiting   string // for which pods that are to go, as it was told last
 }
 
 // Pass is the way of a commit: source, build, plan, apply, proof, report. What
@@ -84,6 +91,7 @@ func (l *Loop) Pass(ctx context.Context) error {
 	if err := p.plan(); err != nil {
 		return p.fail(ctx, "plan", err)
 	}
+	p.schedule()
 	if p.todo.Empty() && p.settled() {
 		return fetchErr
 	}
@@ -129,6 +137,7 @@ type pass struct {
 	result       *build.Result
 	next         []bundle.Index // the indexes that make the result's bundles the wanted ones
 	todo         plan.Plan
+	leave        farewell
 	record       history.Record
 }
 
@@ -254,20 +263,34 @@ func (p *pass) judge() (history.Outcome, string) {
 // plan compares what the revision wants with what the view has seen.
 func (p *pass) plan() error {
 	keep := map[plan.ID]bool{}
+	p.leave = p.bid()
+	p.farewells()
 	for _, b := range p.result.Output.Bundles {
 		index := p.indexFor(b, p.target.Commit)
+		if b.Component == bundle.Prometheus {
+			index.Leaving = p.leave.leaving
+		}
 		p.next = append(p.next, index)
 		for _, digest := range index.Start().Chunks {
 			keep[chunkID(b.Component, digest)] = true
 		}
 	}
-	want, err := desired(p.result, p.next)
+	maps.Copy(keep, p.leave.keep)
+	want, err := desired(p.result, p.next, p.leave)
 	if err != nil {
 		return err
 	}
 	p.todo = plan.Make(want, p.view.Live(), keep)
 	p.done("plan")
 	return nil
+}
+
+// schedule hands the jobs of a revision over once it is live.
+func (p *pass) schedule() {
+	if p.settled() && p.scheduled != p.target.Commit {
+		p.jobs.SetJobs(p.result.Output.Jobs)
+		p.Loop.scheduled = p.target.Commit
+	}
 }
 
 // indexFor is the index that makes a bundle the wanted one.

@@ -33,6 +33,7 @@ type metrics struct {
 	proofs      *prometheus.GaugeVec
 	requests    *prometheus.CounterVec
 	leader      prometheus.Gauge
+	leaving     prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -85,6 +86,9 @@ func newMetrics() *metrics {
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "watchbill_kubernetes_requests_total", Help: "Requests to the API server by passes; watches are not counted.",
 		}, []string{"verb"}),
+		leaving: f.NewGauge(prometheus.GaugeOpts{
+			Name: "watchbill_leaving_replicas", Help: "Prometheus replicas that are to go, and hand their samples over first.",
+		}),
 		leader: f.NewGauge(prometheus.GaugeOpts{
 			Name: "watchbill_leader", Help: "1 if this replica runs the loop, else 0.",
 		}),

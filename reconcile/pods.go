@@ -1,12 +1,16 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/informers"
@@ -14,13 +18,15 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/render/bundle"
 )
 
-// watched are the two informers beside the view: the pods that give proof, and
-// the rollback that a person asks for.
+// watched are the informers beside the view: the pods that give proof, the
+// StatefulSets of Prometheus, which are scaled down with care, and the rollback
+// that a person asks for.
 type watched struct {
-	pods, rollback informers.SharedInformerFactory
-	rollbacks      cache.SharedIndexInformer
+	pods, rollback  informers.SharedInformerFactory
+	rollbacks, sets cache.SharedIndexInformer
 }
 
 // watchPods keeps the prover's replicas true, and wakes the loop when a person asks for a rollback.
@@ -40,6 +46,7 @@ func watchPods(client kubernetes.Interface, namespace, environment string, prove
 	if _, err := pods.AddEventHandler(onAny(update)); err != nil {
 		return nil, fmt.Errorf("watch pods: %w", err)
 	}
+	w.sets = w.pods.Apps().V1().StatefulSets().Informer()
 	w.rollbacks = w.rollback.Core().V1().ConfigMaps().Informer()
 	if _, err := w.rollbacks.AddEventHandler(onAny(wake)); err != nil {
 		return nil, fmt.Errorf("watch configmap %s: %w", RollbackName, err)
@@ -82,6 +89,18 @@ func (w *watched) request() Rollback {
 	return Rollback{}
 }
 
+// scales are the StatefulSets of Prometheus, sorted by name.
+func (w *watched) scales() []scale {
+	var out []scale
+	for _, obj := range w.sets.GetStore().List() {
+		if set, ok := obj.(*appsv1.StatefulSet); ok && set.Labels[nameLabel] == bundle.Prometheus && set.DeletionTimestamp == nil {
+			out = append(out, scaleOf(set))
+		}
+	}
+	slices.SortFunc(out, func(a, b scale) int { return cmp.Compare(a.name, b.name) })
+	return out
+}
+
 // replicas are the pods that are to stay and have an address.
 func replicas(pods []any) []proof.Replica {
 	var out []proof.Replica
@@ -91,22 +110,35 @@ func replicas(pods []any) []proof.Replica {
 			continue
 		}
 		out = append(out, proof.Replica{
-			Pod: pod.Name, Component: pod.Labels["app.kubernetes.io/name"], Address: pod.Status.PodIP,
+			Pod: pod.Name, Component: pod.Labels[nameLabel], Address: pod.Status.PodIP,
 		})
 	}
 	return out
 }
 
-// slim leaves of a pod what the replicas are made of.
+// slim leaves of a pod or a StatefulSet what replicas and scales are made of.
 func slim(obj any) (any, error) {
-	pod, ok := obj.(*corev1.Pod)
-	if !ok {
-		return obj, nil
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		o.ManagedFields = nil
+		o.Spec = corev1.PodSpec{}
+		o.Status = corev1.PodStatus{Phase: o.Status.Phase, PodIP: o.Status.PodIP}
+	case *appsv1.StatefulSet:
+		o.ManagedFields = nil
+		o.Spec = appsv1.StatefulSetSpec{Replicas: o.Spec.Replicas, VolumeClaimTemplates: o.Spec.VolumeClaimTemplates}
 	}
-	pod.ManagedFields = nil
-	pod.Spec = corev1.PodSpec{}
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP}
-	return pod, nil
+	return obj, nil
+}
+
+// releaser deletes a pod's volume claim; Kubernetes keeps it until the pod has gone.
+func releaser(client kubernetes.Interface, namespace string) func(context.Context, string) error {
+	return func(ctx context.Context, claim string) error {
+		err := client.CoreV1().PersistentVolumeClaims(namespace).Delete(ctx, claim, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete the volume of a pod that has left: %w", err)
+		}
+		return nil
+	}
 }
 
 // refusalFromLog reads why Prometheus refused a reload: it says so in its log alone.

@@ -58,7 +58,7 @@ func shorten(why string) string {
 func proven(by map[string]string) string {
 	var parts []string
 	for _, c := range []struct{ component, name string }{
-		{bundle.Prometheus, "Prometheus"}, {bundle.Alertmanager, "Alertmanager"},
+		{bundle.Prometheus, "Prometheus"}, {bundle.Alertmanager, "Alertmanager"}, {bundle.Grafana, "Grafana"},
 	} {
 		if n, ok := by[c.component]; ok {
 			parts = append(parts, n+" "+c.name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,10 +15,12 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/watchbill/watchbill/reconcile/agent"
 	"github.com/watchbill/watchbill/reconcile/apply"
 	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/reconcile/history"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/schedule"
 	"github.com/watchbill/watchbill/render/bundle"
 )
 
@@ -37,12 +40,19 @@ func (d *Daemon) loop(ctx context.Context) (*Loop, func(), error) {
 		return nil, nil, err
 	}
 	tell, stopTelling := newTeller(d.client, d.Namespace)
+	jobs := schedule.New(schedule.Options{
+		Client: d.client, Namespace: d.Namespace, Environment: d.Environment, Logger: d.Log, Tell: tell.event,
+	})
+	if err := d.metrics.registry.Register(jobs); err != nil {
+		return nil, nil, err
+	}
 	stop := func() { prover.Close(); pods.stop(); view.Stop(); stopTelling() }
 	loop := &Loop{
 		environment: d.Environment, namespace: d.Namespace,
 		source: d.Source, builder: build.New(d.Render), view: view, applier: applier, prover: prover,
 		memory:   memory{d.client.CoreV1().ConfigMaps(d.Namespace), d.Namespace, d.Environment},
 		reporter: d.Reporter, teller: tell, metrics: d.metrics, log: d.Log, now: time.Now, wake: d.wake,
+		scales: pods.scales, release: releaser(d.client, d.Namespace), jobs: jobs,
 		rollback: pods.request, refusalLog: refusalFromLog(d.client, d.Namespace),
 		proofWithin: d.ProofWithin, poll: d.Poll, beat: func() { d.health.turn(time.Now()) },
 		indexes: map[string]bundle.Index{}, built: map[string]*build.Result{},
@@ -62,7 +72,7 @@ func (l *Loop) recall(ctx context.Context, client kubernetes.Interface) error {
 		return err
 	}
 	l.history = h
-	for _, component := range []string{bundle.Prometheus, bundle.Alertmanager} {
+	for _, component := range bundle.Components {
 		cm, err := maps.Get(ctx, bundle.IndexName(component), metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			continue
@@ -80,16 +90,34 @@ func (l *Loop) recall(ctx context.Context, client kubernetes.Interface) error {
 	return nil
 }
 
-// showProofs keeps the metric of every replica's proof true between passes.
+// showProofs keeps the metric of every replica's proof true between passes, and
+// wakes the loop when a pod has left, or has gone after that.
 func (l *Loop) showProofs(ctx context.Context) {
+	var left []string
 	for {
-		l.metrics.proven(l.prover.Snapshot())
+		reports := l.prover.Snapshot()
+		l.metrics.proven(reports)
+		if now := podsIn(reports, agent.Left); !slices.Equal(left, now) {
+			left = now
+			l.wake.fire()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.prover.Changed():
 		}
 	}
+}
+
+// podsIn are the pods whose agents report this state, sorted.
+func podsIn(reports []agent.Report, state agent.State) []string {
+	var pods []string
+	for _, r := range reports {
+		if r.State == state {
+			pods = append(pods, r.Pod)
+		}
+	}
+	return pods
 }
 
 // again says that the newest revision has not been taken through yet.

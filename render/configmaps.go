@@ -17,6 +17,9 @@ const (
 	ComponentLabel = labelPrefix + "component"
 	OwnerLabel     = labelPrefix + "owner" // the team; not there for the files of the whole repo
 
+	// ShardLabel tells the pods of a component's shards apart.
+	ShardLabel = labelPrefix + "shard"
+
 	KindChunk = "chunk"
 	KindIndex = "index"
 )

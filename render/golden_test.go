@@ -122,5 +122,12 @@ func archiveOf(t *testing.T, c rendered) *txtar.Archive {
 		objects.Write(text)
 	}
 	archive.Files = append(archive.Files, txtar.File{Name: "objects.yaml", Data: objects.Bytes()})
+	for _, j := range c.output.Jobs {
+		text, err := yaml.Marshal(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive.Files = append(archive.Files, txtar.File{Name: "jobs/" + j.Kind + ".yaml", Data: text})
+	}
 	return archive
 }

@@ -143,6 +143,68 @@ func TestMemoryIsOfTwoRuns(t *testing.T) {
 	}
 }
 
+// TestMemoryIsOfOneShape: what the environment says of shards and Grafana is in
+// the teams' files, so what was rendered before it changed is not taken again.
+func TestMemoryIsOfOneShape(t *testing.T) {
+	repo := bigRepo(2, 1, 1)
+	for _, team := range repo.Teams {
+		team.Scrape = []*repolayout.ScrapeFile{{File: &repolayout.File{Path: "teams/" + team.Name + "/scrape/a.yaml", Content: []byte("scrape_configs: [{job_name: a}]")}}}
+		team.Dashboards = []*repolayout.File{{Path: "teams/" + team.Name + "/dashboards/a.json", Content: []byte("{}")}}
+	}
+	small := &repolayout.Environment{Name: "prod", Namespace: "monitoring"}
+	large := &repolayout.Environment{
+		Name: "prod", Namespace: "monitoring", Prometheus: repolayout.PrometheusSpec{Shards: 2},
+		Query: repolayout.QuerySpec{Replicas: 1}, Grafana: repolayout.GrafanaSpec{Replicas: 1},
+	}
+	used := New(Options{})
+	for _, env := range []*repolayout.Environment{small, large, small, large} {
+		got, err := used.Environment(repo, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := New(Options{}).Environment(repo, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d shards: %s", env.Prometheus.Shards, diff)
+		}
+	}
+}
+
+// TestOneDashboardCostsOneChunk: another team's dashboards stay where they are.
+func TestOneDashboardCostsOneChunk(t *testing.T) {
+	r, repo := New(Options{}), bigRepo(5, 1, 1)
+	env := &repolayout.Environment{Name: "prod", Namespace: "monitoring", Query: repolayout.QuerySpec{Replicas: 1}, Grafana: repolayout.GrafanaSpec{Replicas: 1}}
+	for _, team := range repo.Teams {
+		team.Dashboards = []*repolayout.File{{Path: "teams/" + team.Name + "/dashboards/a.json", Content: []byte("{}")}}
+	}
+	had := map[*bundle.Chunk]bool{}
+	before, err := r.Environment(repo, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range before.Bundles[2].Chunks {
+		had[c] = true
+	}
+	next := changeOne(repo, 3, 0, 2)
+	next.Teams[3].Dashboards = []*repolayout.File{{Path: "teams/team-003/dashboards/a.json", Content: []byte(`{"title": "A"}`)}}
+	after, err := r.Environment(next, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := ""
+	for _, c := range after.Bundles[2].Chunks {
+		if !had[c] {
+			made += c.Owner + " "
+		}
+	}
+	// The whole repo's, which belongs to nobody, is made anew each time, and is the same in content.
+	if len(after.Bundles[2].Chunks) != len(before.Bundles[2].Chunks) || strings.TrimSpace(made) != "team-003" {
+		t.Errorf("chunks were made of %q", made)
+	}
+}
+
 // TestRenderIsPure: what was rendered before leaves no trace, and neither does
 // the number of processors.
 func TestRenderIsPure(t *testing.T) {

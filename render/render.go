@@ -40,8 +40,9 @@ type Object interface {
 
 // Output is one environment, rendered.
 type Output struct {
-	Bundles []bundle.Bundle // Prometheus's, Alertmanager's
+	Bundles []bundle.Bundle // Prometheus's, Alertmanager's and, where there is one, Grafana's
 	Objects []Object        // in the order to apply them, and by name
+	Jobs    []Job           // those that run by a schedule, by kind
 }
 
 // Renderer renders environments. It may be used by several goroutines.
@@ -59,23 +60,39 @@ func New(opts Options) *Renderer {
 
 // Environment renders one environment of the repo. Both must not be changed afterwards.
 func (r *Renderer) Environment(repo *repolayout.Repo, env *repolayout.Environment) (Output, error) {
-	teams, err := r.memoryOf(env.Name).render(repo.Teams, env.Name)
+	teams, err := r.memoryOf(env.Name).render(repo.Teams, shapeOf(env))
 	if err != nil {
 		return Output{}, err
 	}
-	prometheus, err := r.prometheusBundle(repo, env, teams)
+	bundles, err := bundles(repo, env, teams)
 	if err != nil {
 		return Output{}, err
+	}
+	out := Output{Bundles: bundles}
+	if out.Objects, err = r.objects(repo, env); err != nil {
+		return Output{}, err
+	}
+	if out.Jobs, err = r.jobs(repo, env); err != nil {
+		return Output{}, err
+	}
+	err = out.patch(repo, env)
+	return out, err
+}
+
+func bundles(repo *repolayout.Repo, env *repolayout.Environment, teams []*team) ([]bundle.Bundle, error) {
+	prometheus, err := prometheusBundle(repo, env, teams)
+	if err != nil {
+		return nil, err
 	}
 	alertmanager, err := alertmanagerBundle(repo, teams)
 	if err != nil {
-		return Output{}, err
+		return nil, err
 	}
-	objects, err := r.objects(repo, env)
-	if err != nil {
-		return Output{}, err
+	if !hasGrafana(env) {
+		return []bundle.Bundle{prometheus, alertmanager}, nil
 	}
-	return Output{Bundles: []bundle.Bundle{prometheus, alertmanager}, Objects: objects}, nil
+	grafana, err := grafanaBundle(teams)
+	return []bundle.Bundle{prometheus, alertmanager, grafana}, err
 }
 
 func (r *Renderer) memoryOf(env string) *memory {
@@ -89,12 +106,16 @@ func (r *Renderer) memoryOf(env string) *memory {
 	return m
 }
 
-func (r *Renderer) prometheusBundle(repo *repolayout.Repo, env *repolayout.Environment, teams []*team) (bundle.Bundle, error) {
-	config, err := r.PrometheusConfig(repo, env)
-	if err != nil {
-		return bundle.Bundle{}, err
+func prometheusBundle(repo *repolayout.Repo, env *repolayout.Environment, teams []*team) (bundle.Bundle, error) {
+	var files []bundle.File
+	for shard := range prometheusShards(env) {
+		config, err := prometheusConfig(repo, env, shard)
+		if err != nil {
+			return bundle.Bundle{}, err
+		}
+		files = append(files, bundle.File{Path: prometheusFile(shard), Content: string(config)})
 	}
-	chunks, err := bundle.Cut("", []bundle.File{{Path: "prometheus.yml", Content: string(config)}})
+	chunks, err := bundle.Cut("", files)
 	if err != nil {
 		return bundle.Bundle{}, err
 	}

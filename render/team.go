@@ -16,9 +16,21 @@ import (
 
 // team is what one team comes to in one environment.
 type team struct {
-	chunks   []*bundle.Chunk // of Prometheus's bundle
-	alerting alerting
-	files    map[string]text // by path in the repo
+	chunks     []*bundle.Chunk // of Prometheus's bundle
+	dashboards []*bundle.Chunk // of Grafana's
+	alerting   alerting
+	files      map[string]text // by path in the repo
+}
+
+// shape is what of an environment the teams' files depend on.
+type shape struct {
+	env     string
+	shards  int32
+	grafana bool
+}
+
+func shapeOf(env *repolayout.Environment) shape {
+	return shape{env: env.Name, shards: prometheusShards(env), grafana: hasGrafana(env)}
 }
 
 // text is a rule file as it was rendered. It shares its memory with the chunk that holds it.
@@ -32,14 +44,18 @@ type text struct {
 // looking it up is all it takes.
 type memory struct {
 	mu         sync.Mutex
+	of         shape                      // what is remembered is of this, and of nothing else
 	last, prev map[*repolayout.Team]*team // of the last two runs; what they did not use is forgotten
 	byName     map[string]*team           // of the last run, for the files of teams that have changed
 }
 
 // render renders what is not remembered, on all processors.
-func (m *memory) render(teams []*repolayout.Team, env string) ([]*team, error) {
+func (m *memory) render(teams []*repolayout.Team, of shape) ([]*team, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.of != of {
+		m.of, m.last, m.prev, m.byName = of, nil, nil, nil
+	}
 	out := make([]*team, len(teams))
 	errs := make([]error, len(teams))
 	var workers errgroup.Group
@@ -50,7 +66,7 @@ func (m *memory) render(teams []*repolayout.Team, env string) ([]*team, error) {
 		}
 		before := m.byName[t.Name]
 		workers.Go(func() error {
-			out[i], errs[i] = renderTeam(t, env, before)
+			out[i], errs[i] = renderTeam(t, of, before)
 			return nil
 		})
 	}
@@ -77,12 +93,12 @@ func (m *memory) remember(teams []*repolayout.Team, rendered []*team) {
 	}
 }
 
-func renderTeam(t *repolayout.Team, env string, before *team) (*team, error) {
+func renderTeam(t *repolayout.Team, of shape, before *team) (*team, error) {
 	out := &team{files: make(map[string]text, len(t.Rules))}
 	writer := ruleWriter{team: t.Name}
 	var files []bundle.File
 	for _, f := range t.Rules {
-		if f.Environment != "" && f.Environment != env {
+		if f.Environment != "" && f.Environment != of.env {
 			continue
 		}
 		content, ok := before.recall(f.File)
@@ -93,18 +109,36 @@ func renderTeam(t *repolayout.Team, env string, before *team) (*team, error) {
 		files = append(files, bundle.File{Path: bundlePath(t.Name, f.Path), Content: content})
 	}
 	for _, f := range t.Scrape {
-		if f.Environment == "" || f.Environment == env {
-			files = append(files, bundle.File{Path: bundlePath(t.Name, f.Path), Content: string(f.Content)})
+		if f.Environment != "" && f.Environment != of.env {
+			continue
 		}
+		shards, err := scrapeFiles(t.Name, f, of.shards)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, shards...)
 	}
 	var err error
 	if out.chunks, err = bundle.Cut(t.Name, files); err != nil {
 		return nil, fmt.Errorf("cut the files of team %s: %w", t.Name, err)
 	}
+	if of.grafana {
+		if out.dashboards, err = dashboardChunks(t); err != nil {
+			return nil, fmt.Errorf("cut the dashboards of team %s: %w", t.Name, err)
+		}
+	}
 	if out.alerting, err = teamAlerting(t); err != nil {
 		return nil, fmt.Errorf("render Alertmanager's configuration of team %s: %w", t.Name, err)
 	}
 	return out, nil
+}
+
+func dashboardChunks(t *repolayout.Team) ([]*bundle.Chunk, error) {
+	files := make([]bundle.File, 0, len(t.Dashboards))
+	for _, f := range t.Dashboards {
+		files = append(files, bundle.File{Path: dashboardPath(t.Name, f.Path), Content: string(f.Content)})
+	}
+	return bundle.Cut(t.Name, files)
 }
 
 // recall is the text of a file that was rendered before and has not changed.

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -46,47 +47,72 @@ func write(t *testing.T, files []bundle.File) string {
 func TestPrometheusReadsItAll(t *testing.T) {
 	t.Setenv("POD_NAME", "prometheus-1")
 	for _, c := range cases(t) {
-		t.Run(c.name, func(t *testing.T) {
-			dir := write(t, c.files[bundle.Prometheus])
-			cfg, err := config.LoadFile(filepath.Join(dir, "prometheus.yml"), false, silent)
-			if err != nil {
-				t.Fatal(err)
-			}
-			scrapes, err := cfg.GetScrapeConfigs()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := len(scrapes), jobs(c.repo, c.env); got != want {
-				t.Errorf("Prometheus finds %d jobs, the repo has %d", got, want)
-			}
-			rules := map[string]int{}
-			for _, file := range glob(t, cfg.RuleFiles) {
-				groups, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, parser.NewParser(parser.Options{}), silent)
-				if len(errs) > 0 {
-					t.Fatalf("%s: %v", file, errs)
-				}
-				for _, g := range groups.Groups {
-					rules[strings.Split(strings.TrimPrefix(file, dir), "/")[2]] += len(g.Rules)
-					for _, r := range g.Rules {
-						if team := filepath.Base(filepath.Dir(strings.Replace(file, "/"+c.env.Name+"/", "/", 1))); r.Alert != "" && r.Labels["team"] != team {
-							t.Errorf("%s: alert %s has the team %q", file, r.Alert, r.Labels["team"])
-						}
-					}
-				}
-			}
-			if diff := cmp.Diff(rulesOf(c.repo, c.env), rules); diff != "" {
-				t.Errorf("rules by team: %s", diff)
-			}
-			if got := cfg.GlobalConfig.ExternalLabels.Get("replica"); got != "prometheus-1" {
-				t.Errorf("label replica is %q", got)
-			}
-			for name, want := range c.env.Labels {
-				if got := cfg.GlobalConfig.ExternalLabels.Get(name); got != want {
-					t.Errorf("label %s is %q, the environment says %q", name, got, want)
-				}
-			}
-		})
+		for _, file := range configs(c) {
+			t.Run(c.name+"/"+file, func(t *testing.T) { readPrometheus(t, c, file) })
+		}
 	}
+}
+
+// configs are the configurations in Prometheus's bundle: one, or one for each shard.
+func configs(c rendered) []string {
+	var out []string
+	for _, f := range c.files[bundle.Prometheus] {
+		if strings.HasSuffix(f.Path, ".yml") {
+			out = append(out, f.Path)
+		}
+	}
+	return out
+}
+
+func readPrometheus(t *testing.T, c rendered, file string) {
+	dir := write(t, c.files[bundle.Prometheus])
+	cfg, err := config.LoadFile(filepath.Join(dir, file), false, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scrapes, err := cfg.GetScrapeConfigs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(scrapes), jobs(c.repo, c.env); got != want {
+		t.Errorf("Prometheus finds %d jobs, the repo has %d", got, want)
+	}
+	rules := map[string]int{}
+	for _, file := range glob(t, cfg.RuleFiles) {
+		groups, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, parser.NewParser(parser.Options{}), silent)
+		if len(errs) > 0 {
+			t.Fatalf("%s: %v", file, errs)
+		}
+		for _, g := range groups.Groups {
+			rules[strings.Split(strings.TrimPrefix(file, dir), "/")[2]] += len(g.Rules)
+			for _, r := range g.Rules {
+				if team := filepath.Base(filepath.Dir(strings.Replace(file, "/"+c.env.Name+"/", "/", 1))); r.Alert != "" && r.Labels["team"] != team {
+					t.Errorf("%s: alert %s has the team %q", file, r.Alert, r.Labels["team"])
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(rulesOf(c.repo, c.env), rules); diff != "" {
+		t.Errorf("rules by team: %s", diff)
+	}
+	if files := configs(c); len(files) != max(1, int(c.env.Prometheus.Shards)) {
+		t.Errorf("the bundle has the configurations %v", files)
+	} else if got := cfg.GlobalConfig.ExternalLabels.Get("shard"); len(files) > 1 && got != fmt.Sprint(shardOf(file)) || len(files) == 1 && got != "" {
+		t.Errorf("label shard is %q", got)
+	}
+	if got := cfg.GlobalConfig.ExternalLabels.Get("replica"); got != "prometheus-1" {
+		t.Errorf("label replica is %q", got)
+	}
+	for name, want := range c.env.Labels {
+		if got := cfg.GlobalConfig.ExternalLabels.Get(name); got != want {
+			t.Errorf("label %s is %q, the environment says %q", name, got, want)
+		}
+	}
+}
+
+func shardOf(file string) (shard int) {
+	_, _ = fmt.Sscanf(file, "prometheus-shard-%d.yml", &shard) // the first one's says no number
+	return shard
 }
 
 func glob(t *testing.T, patterns []string) []string {

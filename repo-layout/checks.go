@@ -18,6 +18,7 @@ const (
 	noEnvironments     = "layout/no-environments"
 	noTeams            = "layout/no-teams"
 	oneOf              = "layout/one-of"
+	BadPatch           = "layout/patch" // found where patches are applied
 	severalDocuments   = "layout/several-documents"
 	symlink            = "layout/symlink"
 	tooComplex         = "layout/too-complex"
@@ -57,6 +58,7 @@ func Checks() []Check {
 		{noEnvironments, "The folder environments holds no environment, so nothing can be rendered."},
 		{noTeams, "The folder teams holds no team."},
 		{oneOf, "Of keys that exclude each other, none or several are set."},
+		{BadPatch, "A patch names no object that there is, or makes something of it that is none."},
 		{severalDocuments, "A file holds several YAML documents, of which only the first would be read."},
 		{symlink, "Symlinks are not followed, so that nothing outside the repo can be read."},
 		{tooComplex, "A YAML file holds too many values, is nested too deeply, or its aliases make too much of it."},

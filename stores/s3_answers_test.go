@@ -1,6 +1,8 @@
 package stores_test
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -210,4 +212,62 @@ var kmsHeaders = map[string]string{
 	"X-Amz-Server-Side-Encryption":                "aws:kms",
 	"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "alias/metrics",
 	"X-Amz-Server-Side-Encryption-Context":        "eyJ0ZWFtIjoiaW5mcmEifQ==",
+}
+
+// TestLostCompletion: servers that forget an upload once it is done, or look at
+// the condition first, refuse to complete it again after a lost answer.
+func TestLostCompletion(t *testing.T) {
+	for _, again := range []string{"NoSuchUpload", "PreconditionFailed"} {
+		for name, c := range map[string]struct {
+			etag string // of what is there
+			fine bool
+		}{
+			"ours":      {"", true},
+			"another's": {`"0123456789abcdef0123456789abcdef"`, false},
+		} {
+			t.Run(again+" "+name, func(t *testing.T) {
+				part, etag := `"d41d8cd98f00b204e9800998ecf8427e"`, c.etag
+				if c.fine {
+					etag = joinedETag(part, part)
+				}
+				var completions atomic.Int32
+				b := answering(t, stores.Config{Lookup: stores.LookupPath}, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					switch {
+					case storetest.IsComplete(r) && completions.Add(1) == 1:
+						panic(http.ErrAbortHandler)
+					case storetest.IsComplete(r):
+						w.WriteHeader(http.StatusPreconditionFailed)
+						fmt.Fprintf(w, "<Error><Code>%s</Code></Error>", again)
+					case r.Method == http.MethodPost:
+						_, _ = io.WriteString(w, "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+					case storetest.IsPart(r):
+						w.Header().Set("ETag", part)
+					case storetest.IsGet(r):
+						w.Header().Set("ETag", etag)
+						w.Header().Set("Content-Length", fmt.Sprint(17<<20))
+						_ = http.NewResponseController(w).Flush()
+						panic(http.ErrAbortHandler)
+					}
+				})
+				o, err := b.Put(t.Context(), "k", storetest.Pattern(0), 17<<20, stores.Condition{Absent: true})
+				if (err == nil) != c.fine || c.fine && o.ETag != etag {
+					t.Errorf("%v, %+v, fine should be %v", err, o, c.fine)
+				}
+				if c.fine && completions.Load() != 2 {
+					t.Errorf("%d completions: it was written again", completions.Load())
+				}
+			})
+		}
+	}
+}
+
+// joinedETag is as S3 makes it of the parts' own.
+func joinedETag(parts ...string) string {
+	var sums []byte
+	for _, p := range parts {
+		sum, _ := hex.DecodeString(strings.Trim(p, `"`))
+		sums = append(sums, sum...)
+	}
+	return fmt.Sprintf(`"%x-%d"`, md5.Sum(sums), len(parts))
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,10 +175,22 @@ func TestParts(t *testing.T) {
 				proxy := storetest.NewFaultProxy(t, server.Endpoint)
 				config := server.Bucket(t)
 				b := storetest.Open(t, proxy.Before(config))
-				proxy.Break(c.rule)
+				var sent atomic.Int32
+				proxy.Break(func(n int, r *http.Request) storetest.Fault {
+					if storetest.IsPart(r) {
+						sent.Add(1)
+					}
+					if c.rule == nil {
+						return storetest.None
+					}
+					return c.rule(n, r)
+				})
 				put, err := b.Put(t.Context(), "large", storetest.Pattern(9), parts, when)
 				if (err == nil) != c.fine {
 					t.Fatalf("%v, fine should be %v", err, c.fine)
+				}
+				if c.fine && sent.Load() > 3+2 { // each fault costs one
+					t.Errorf("%d parts were sent", sent.Load())
 				}
 				proxy.Break(nil)
 				checkNoUploads(t, filepath.Join(server.Dir, config.Bucket))

@@ -44,7 +44,14 @@ func describe(b *strings.Builder, cmd *cobra.Command) {
 	if text == "" {
 		text = cmd.Short + "."
 	}
-	fmt.Fprintf(b, "\n## watchbill %s\n\n%s\n", cmd.Use, text)
+	fmt.Fprintf(b, "\n## %s %s\n\n%s\n", cmd.Parent().CommandPath(), cmd.Use, text)
+	describeFlags(b, cmd)
+	for _, sub := range cmd.Commands() {
+		describe(b, sub)
+	}
+}
+
+func describeFlags(b *strings.Builder, cmd *cobra.Command) {
 	if !cmd.HasAvailableLocalFlags() {
 		return
 	}

@@ -102,9 +102,15 @@ With --files, write the files that the components read instead.`,
 	return cmd
 }
 
-// allObjects are the workloads, then the chunks and the index of each bundle.
+// allObjects are the workloads, the jobs as a tick makes them but for the tick
+// in their names, then the chunks and the index of each bundle.
 func allObjects(r *build.Result) ([]render.Object, error) {
 	objects := append([]render.Object(nil), r.Output.Objects...)
+	for _, j := range r.Output.Jobs {
+		job := j.Template.DeepCopy()
+		job.Name = "watchbill-" + j.Kind
+		objects = append(objects, job)
+	}
 	for _, b := range r.Output.Bundles {
 		for _, c := range b.Chunks {
 			objects = append(objects, render.ChunkObject(r.Environment, b.Component, c))

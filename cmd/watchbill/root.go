@@ -42,13 +42,14 @@ Exit codes: 0 fine, 1 findings or a difference, 2 usage or fault.`,
 	root.AddCommand(
 		newRun(io), newAgent(io), newInit(io), newValidate(io), newRender(io),
 		newDiff(io), newStatus(io), newRollback(io), newVersion(io),
+		newJobs(io), newStore(io), newRetention(io), newJob(io),
 	)
 	return root
 }
 
 // variable is the environment variable of a flag.
 func variable(flag string) string {
-	return "WATCHBILL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return "WATCHBILL_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
 }
 
 // fromEnvironment sets the flags that were not given from their variables.

@@ -1,6 +1,8 @@
-// Package agent is the sidecar that keeps one process, Prometheus or
-// Alertmanager, on the bundle that its index names, and that tells what the
-// process really runs.
+// Package agent is the sidecar that keeps one process, Prometheus,
+// Alertmanager or Grafana, on the bundle that its index names, and that tells
+// what the process really runs. Beside Prometheus it also sees to it that what
+// is on the volume is in the object store, and hands the head over before the
+// pod goes for good.
 //
 // An [Agent] watches one small ConfigMap, the index. When the index names
 // another bundle it fetches the chunks that it does not have, writes the bundle
@@ -27,7 +29,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,12 +44,17 @@ import (
 
 // Options are what an agent is started with.
 type Options struct {
-	Component string // bundle.Prometheus or bundle.Alertmanager
+	Component string // bundle.Prometheus, bundle.Alertmanager or bundle.Grafana
 	Namespace string // where index and chunks are
 	Dir       string // the volume that is shared with the process
 	URL       string // of the process, over loopback
-	Listen    string // address of /live, /readyz, /healthz and /metrics
-	PodName   string // goes into the report
+	// User and Password are for a process that wants them to reload, as Grafana does.
+	User, Password string
+	// DataDir is where Prometheus keeps its blocks, and ObjectStore, in Thanos's
+	// YAML, where they are shipped to. Without them, the agent ships nothing.
+	DataDir, ObjectStore string
+	Listen               string // address of /live, /readyz, /healthz and /metrics
+	PodName              string // goes into the report
 	// ReloadTimeout is how long a reload may take, and how long a process may
 	// stay away before the other bundle is tried. 0 means two minutes.
 	ReloadTimeout time.Duration
@@ -65,7 +75,9 @@ type Agent struct {
 	pulse   *pulse
 	metrics *instruments
 	ready   atomic.Bool // a bundle lies where the process looks for it
+	proven  atomic.Bool // the process has shown that it runs one
 	state   state
+	shipper *shipper
 
 	readEvery time.Duration // how often the process is asked what it runs
 	grace     time.Duration // how long the API server may be away before the copy on the volume is used
@@ -82,9 +94,14 @@ func New(o Options) (*Agent, error) {
 	}
 	kind, ok := kinds[o.Component]
 	if !ok {
-		return nil, fmt.Errorf("component %q: an agent serves %s or %s", o.Component, bundle.Prometheus, bundle.Alertmanager)
+		return nil, fmt.Errorf("component %q: an agent serves %s", o.Component, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	process, err := newProcess(kind, o.URL)
+	if err != nil {
+		return nil, err
+	}
+	process.user, process.password = o.User, o.Password
+	shipper, err := newShipper(o)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +119,8 @@ func New(o Options) (*Agent, error) {
 		board:     newBoard(Report{Started: time.Now(), Component: o.Component, Pod: o.PodName, State: Starting}),
 		pulse:     newPulse(),
 		readEvery: 10 * time.Second, grace: 3 * time.Second,
-		fault: func(string) {},
+		fault:   func(string) {},
+		shipper: shipper,
 	}
 	a.metrics = newInstruments(a.board)
 	return a, nil

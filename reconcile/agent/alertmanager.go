@@ -17,7 +17,9 @@ var alertmanagerKind = kind{
 		text: withDigest,
 		mark: func(text, _ string) string { return configHash(text) },
 	},
-	read: readAlertmanager,
+	unmarked: "its configuration has no hash",
+	reload:   "-/reload",
+	read:     readAlertmanager,
 }
 
 // withDigest puts the bundle's digest into the configuration's own text, so that

@@ -46,6 +46,9 @@ func (a *Agent) conclude(err error) {
 			}
 		}
 	})
+	if live != "" {
+		a.proven.Store(true)
+	}
 	if state == Live {
 		a.metrics.lastSuccess.SetToCurrentTime()
 	}

@@ -45,7 +45,7 @@ func newInstruments(b *board) *instruments {
 	}
 	m.registry.MustRegister(m.reloads, m.duration, m.lastSuccess, m.chunks, m.reconnects,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, state := range []State{Starting, Applying, Live, Refused, Failed} {
+	for _, state := range States {
 		m.registry.MustRegister(stateGauge(b, state))
 	}
 	return m

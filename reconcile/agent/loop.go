@@ -34,6 +34,7 @@ type state struct {
 	answered  bool          // the process has answered once
 	untidy    bool          // bundles came or went since the volume was last put in order
 	retry     wait.Backoff
+	left      bool // every sample of this pod is in the object store
 }
 
 // tidyTimeout is for a first bundle of thousands of files, on a slow disk.
@@ -82,6 +83,9 @@ func (a *Agent) begin(ctx context.Context) {
 // can. It returns how long to wait for the next turn.
 func (a *Agent) turn(ctx context.Context) time.Duration {
 	a.takeIndex()
+	if a.leaving() {
+		return a.leave(ctx)
+	}
 	a.announce()
 	goal, err := a.goal()
 	if err == nil {

@@ -28,12 +28,15 @@ type kind struct {
 	stamp stamp
 	// markIsDigest says that the mark names its bundle even if that is not on the volume.
 	markIsDigest bool
+	unmarked     string // what may be wrong where it shows no mark
+	reload       string // path of the request that has the process read its files again
 	read         func(ctx context.Context, p *process) (running, error)
 }
 
 var kinds = map[string]kind{
 	bundle.Prometheus:   prometheusKind,
 	bundle.Alertmanager: alertmanagerKind,
+	bundle.Grafana:      grafanaKind,
 }
 
 // running is what a process says about itself.
@@ -48,11 +51,17 @@ type refusal struct{ words string }
 
 func (r *refusal) Error() string { return r.words }
 
+// answerError is an answer of the process with another code than 200.
+type answerError struct{ code int }
+
+func (e *answerError) Error() string { return fmt.Sprintf("%d %s", e.code, http.StatusText(e.code)) }
+
 // process is the program beside the agent, spoken to over loopback.
 type process struct {
 	kind
-	http *http.Client
-	base *url.URL
+	http           *http.Client
+	base           *url.URL
+	user, password string
 }
 
 func newProcess(k kind, address string) (*process, error) {
@@ -68,9 +77,17 @@ func newProcess(k kind, address string) (*process, error) {
 	}}, nil
 }
 
+func (p *process) request(ctx context.Context, method string, u *url.URL) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err == nil && p.user != "" {
+		request.SetBasicAuth(p.user, p.password)
+	}
+	return request, err
+}
+
 // reload has the process read its files again. It returns a *[refusal] if the process does not take them.
 func (p *process) reload(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base.JoinPath("-/reload").String(), nil)
+	request, err := p.request(ctx, http.MethodPost, p.base.JoinPath(p.kind.reload))
 	if err != nil {
 		return err
 	}
@@ -91,6 +108,8 @@ func (p *process) reload(ctx context.Context) error {
 		return &refusal{words: words}
 	case http.StatusForbidden:
 		return fmt.Errorf("reload %s: %s; start it with --web.enable-lifecycle", p.name, words)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("reload %s: it wants a user and a password; are admin-user and admin-password in its Secret?", p.name)
 	}
 	return fmt.Errorf("reload %s: it answers %s: %s", p.name, response.Status, words)
 }
@@ -101,7 +120,7 @@ func (p *process) ask(ctx context.Context, path string, query url.Values, read f
 	defer cancel()
 	u := p.base.JoinPath(path)
 	u.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	request, err := p.request(ctx, http.MethodGet, u)
 	if err != nil {
 		return err
 	}
@@ -111,7 +130,7 @@ func (p *process) ask(ctx context.Context, path string, query url.Values, read f
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask %s what it runs: %s answers %s", p.name, path, response.Status)
+		return fmt.Errorf("ask %s what it runs: %s answers %w", p.name, path, &answerError{response.StatusCode})
 	}
 	if err := read(response.Body); err != nil {
 		return fmt.Errorf("ask %s what it runs: %s: %w", p.name, path, err)

@@ -23,6 +23,8 @@ var prometheusKind = kind{
 		mark: func(_, digest string) string { return digest },
 	},
 	markIsDigest: true,
+	unmarked:     "it runs no rule " + marker + ", so rule_files may not name the agent's file",
+	reload:       "-/reload",
 	read:         readPrometheus,
 }
 

@@ -40,7 +40,7 @@ func (a *Agent) runs() error {
 	case !s.running.ok:
 		return fmt.Errorf("%s says that its last reload did not take", name)
 	case s.running.mark == "":
-		return fmt.Errorf("%s runs no rule %s: rule_files must name %s", name, marker, a.process.stamp.path)
+		return fmt.Errorf("%s shows no bundle: %s", name, a.process.unmarked)
 	case s.running.mark != here.mark:
 		return fmt.Errorf("%s runs %s, not bundle %s", name, cmp.Or(a.live(), "something else"), s.current)
 	case s.running.loaded.Before(s.notBefore):

@@ -69,7 +69,7 @@ func (p *realProcess) start(t *testing.T) {
 		"--web.listen-address=" + p.address, "--log.format=json",
 	}
 	if p.component == bundle.Prometheus {
-		args = append(args, "--storage.tsdb.path="+p.data, "--web.enable-lifecycle", "--scrape.discovery-reload-interval=50ms")
+		args = append(args, "--storage.tsdb.path="+p.data, "--web.enable-lifecycle", "--web.enable-admin-api", "--scrape.discovery-reload-interval=50ms")
 	} else {
 		args = append(args, "--storage.path="+p.data, "--cluster.listen-address=")
 	}

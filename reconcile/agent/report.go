@@ -11,7 +11,12 @@ const (
 	Live     State = "live"     // the process runs the wanted bundle, read back from it
 	Refused  State = "refused"  // the process refused the wanted bundle and runs the one before
 	Failed   State = "failed"   // the bundle could not be fetched, written or read back; tried again
+	Leaving  State = "leaving"  // the pod is to go: its samples are on the way to the object store
+	Left     State = "left"     // every sample of this pod is in the object store, seen there
 )
+
+// States are all of them.
+var States = []State{Starting, Applying, Live, Refused, Failed, Leaving, Left}
 
 // Report is an agent's answer to GET /live, as JSON: what the process beside
 // it runs, read back from that process.

@@ -20,6 +20,8 @@ const maxWait = time.Minute
 func (a *Agent) serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) { a.answerLive(ctx, w, r) })
+	mux.HandleFunc("POST /ship", a.answerShip)
+	mux.HandleFunc("GET /startz", a.startz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
@@ -72,14 +74,25 @@ func (a *Agent) answerLive(stop context.Context, w http.ResponseWriter, r *http.
 	_ = json.NewEncoder(w).Encode(report) // an asker that went away needs no answer
 }
 
-// readyz is good once a bundle lies where the process will look for it.
+// startz is good once a bundle lies where the process will look for it.
+func (a *Agent) startz(w http.ResponseWriter, _ *http.Request) {
+	a.answerProbe(w, a.ready.Load(), "a bundle is here", "no bundle is here yet")
+}
+
+// readyz is good once the process has given its first proof, so that a rolling
+// update goes on to the next replica only then. It stays good after a refusal:
+// the process then runs the bundle before.
 func (a *Agent) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !a.ready.Load() {
-		report, _ := a.board.newest()
-		http.Error(w, "no bundle is here yet: "+report.Error, http.StatusServiceUnavailable)
+	a.answerProbe(w, a.proven.Load(), "the process has given proof", "the process has not given proof yet")
+}
+
+func (a *Agent) answerProbe(w http.ResponseWriter, good bool, yes, no string) {
+	if good {
+		fmt.Fprintln(w, yes)
 		return
 	}
-	fmt.Fprintln(w, "a bundle is here")
+	report, _ := a.board.newest()
+	http.Error(w, no+": "+report.Error, http.StatusServiceUnavailable)
 }
 
 // healthz is good while the loop comes round.

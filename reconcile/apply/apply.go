@@ -32,7 +32,7 @@ const FieldManager = "watchbill"
 // atOnce is how many objects of one stage are written side by side.
 const atOnce = 8
 
-// rolloutPoll is how often a StatefulSet that rolls out is looked at.
+// rolloutPoll is how often a workload that rolls out is looked at.
 const rolloutPoll = 250 * time.Millisecond
 
 // Applier carries plans out in one namespace.
@@ -193,11 +193,11 @@ func (w *witness) Patch(ctx context.Context, obj client.Object, patch client.Pat
 	return nil
 }
 
-// Rolled waits until the StatefulSets that a plan changed run what it says, so
+// Rolled waits until the StatefulSets and Deployments that a plan changed run what it says, so
 // that no proof is taken from a pod that is about to be replaced.
 func (a *Applier) Rolled(ctx context.Context, p plan.Plan) error {
 	for _, c := range p.Stage(plan.Workloads) {
-		if c.Kind != "StatefulSet" {
+		if c.Kind != "StatefulSet" && c.Kind != "Deployment" {
 			continue
 		}
 		if err := a.rolled(ctx, c.ID); err != nil {

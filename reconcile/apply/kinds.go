@@ -15,6 +15,7 @@ var kinds = []kind{
 	{"", "v1", "ConfigMap", "configmaps"},
 	{"", "v1", "Service", "services"},
 	{"", "v1", "ServiceAccount", "serviceaccounts"},
+	{"apps", "v1", "Deployment", "deployments"},
 	{"apps", "v1", "StatefulSet", "statefulsets"},
 	{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"},
 	{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"},

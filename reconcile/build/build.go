@@ -109,6 +109,7 @@ func (b *Builder) Build(fsys fs.FS, environment string, lastGood LastGoodFunc) (
 func (b *Builder) check(repo *repolayout.Repo, problems []repolayout.Problem, envs []*repolayout.Environment) []validate.Finding {
 	findings := append(validate.Problems(problems), b.validator.Repo(repo)...)
 	if len(validate.Blocking(findings)) == 0 {
+		findings = append(findings, patchFindings(repo)...)
 		for _, env := range envs {
 			findings = append(findings, b.configs.check(b.renderer, repo, env)...)
 		}

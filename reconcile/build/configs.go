@@ -64,6 +64,17 @@ func blameRouting(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Env
 	return found
 }
 
+// patchFindings are of patches that no environment can apply.
+func patchFindings(repo *repolayout.Repo) []validate.Finding {
+	var out []validate.Finding
+	for _, p := range render.CheckPatches(repo) {
+		out = append(out, validate.Finding{
+			Check: repolayout.BadPatch, Severity: validate.Error, Pos: p.Pos, Message: p.Message, Hint: p.Hint,
+		})
+	}
+	return out
+}
+
 func unrendered(env *repolayout.Environment, err error) validate.Finding {
 	return validate.Finding{
 		Check: "render/config", Severity: validate.Error,

@@ -98,7 +98,7 @@ func with(t *testing.T, test func(t *testing.T, f *fleet, p *Prover)) {
 	})
 }
 
-var both = []Want{{"prometheus", "new", 2}, {"alertmanager", "newer", 1}}
+var both = []Want{{Component: "prometheus", Digest: "new", Replicas: 2}, {Component: "alertmanager", Digest: "newer", Replicas: 1}}
 
 func TestWaitLive(t *testing.T) {
 	with(t, func(t *testing.T, f *fleet, p *Prover) {
@@ -183,7 +183,7 @@ func TestUnreachable(t *testing.T) {
 		}
 		began := time.Now()
 		f.say("ip-p0", agent.Live, "new", "new", "")
-		if _, err := p.Wait(t.Context(), []Want{{"prometheus", "new", 1}}); err != nil || time.Since(began) > 250*time.Millisecond {
+		if _, err := p.Wait(t.Context(), []Want{{Component: "prometheus", Digest: "new", Replicas: 1}}); err != nil || time.Since(began) > 250*time.Millisecond {
 			t.Errorf("%v after %s, want a first retry within 250 ms", err, time.Since(began))
 		}
 		f.say("ip-p0", "", "", "", "")
@@ -191,7 +191,7 @@ func TestUnreachable(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		before := f.questions("p0")
-		if result, err := p.Wait(ctx, []Want{{"prometheus", "new", 1}}); err == nil {
+		if result, err := p.Wait(ctx, []Want{{Component: "prometheus", Digest: "new", Replicas: 1}}); err == nil {
 			t.Errorf("proof of a replica that cannot be reached: %+v", result)
 		}
 		if n := f.questions("p0") - before; n < 120 || n > 300 {
@@ -212,14 +212,14 @@ func TestReplicaComesBack(t *testing.T) {
 		p.SetReplicas([]Replica{{Pod: "p0", Component: "prometheus", Address: "other"}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := p.Wait(ctx, []Want{{"prometheus", "new", 1}}); err == nil {
+		if _, err := p.Wait(ctx, []Want{{Component: "prometheus", Digest: "new", Replicas: 1}}); err == nil {
 			t.Error("the proof of a pod that has gone")
 		}
 		time.Sleep(5 * time.Minute)
 		f.say("other", agent.Live, "new", "new", "")
 		p.SetReplicas([]Replica{{Pod: "p0", Component: "prometheus", Address: "other"}}) // its pod became ready, say
 		synctest.Wait()
-		if _, err := p.Wait(t.Context(), []Want{{"prometheus", "new", 1}}); err != nil {
+		if _, err := p.Wait(t.Context(), []Want{{Component: "prometheus", Digest: "new", Replicas: 1}}); err != nil {
 			t.Error(err)
 		}
 		p.SetReplicas(nil)
@@ -270,7 +270,7 @@ func TestClosed(t *testing.T) {
 	p := New(newFleet().ask)
 	p.Close()
 	p.SetReplicas(replicas("p0"))
-	if _, err := p.Wait(t.Context(), []Want{{"prometheus", "x", 1}}); err == nil {
+	if _, err := p.Wait(t.Context(), []Want{{Component: "prometheus", Digest: "x", Replicas: 1}}); err == nil {
 		t.Error("proof without a prover")
 	}
 }

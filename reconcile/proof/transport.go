@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,9 +103,7 @@ func parseReport(raw []byte) (agent.Report, error) {
 	if err := json.Unmarshal(raw, &report); err != nil {
 		return agent.Report{}, fmt.Errorf("read the report: %w", err)
 	}
-	switch report.State {
-	case agent.Starting, agent.Applying, agent.Live, agent.Refused, agent.Failed:
-	default:
+	if !slices.Contains(agent.States, report.State) {
 		return agent.Report{}, fmt.Errorf("read the report: it has the state %q", report.State)
 	}
 	if report.Version == 0 {

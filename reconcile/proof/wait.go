@@ -15,6 +15,8 @@ type Want struct {
 	Component string
 	Digest    string
 	Replicas  int
+	// Leaving are pods that are to go and give no proof any longer.
+	Leaving []string
 }
 
 // Result is how far the replicas are. It is whole also beside an error.
@@ -78,7 +80,10 @@ func (p *Prover) look(wants []Want) (Result, <-chan struct{}) {
 	defer p.mu.Unlock()
 	var result Result
 	for _, want := range wants {
-		result.add(want, p.of(want.Component))
+		entries := slices.DeleteFunc(p.of(want.Component), func(e *entry) bool {
+			return slices.Contains(want.Leaving, e.replica.Pod)
+		})
+		result.add(want, entries)
 	}
 	return result, p.news
 }

@@ -23,7 +23,11 @@ import (
 const (
 	Prometheus   = "prometheus"
 	Alertmanager = "alertmanager"
+	Grafana      = "grafana"
 )
+
+// Components are all of them, in the order in which people think of them.
+var Components = []string{Prometheus, Alertmanager, Grafana}
 
 // File is one file of a bundle. Path is slash-separated and relative. Content
 // is a string so that a chunk can share its memory: at 100,000 rules a copy

@@ -16,6 +16,9 @@ type Index struct {
 	// LastGood is the newest bundle that every replica has run; a process that
 	// starts before Wanted is proven starts on it. Nil before the first proof.
 	LastGood *Ref `json:"lastGood,omitempty"`
+	// Leaving names the pods that are to go: each hands its samples over to the
+	// object store and takes no part any longer, whatever is wanted.
+	Leaving []string `json:"leaving,omitempty"`
 }
 
 // Ref names a bundle and the chunks that make it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -29,7 +30,7 @@ func rulesOf(selector string) (string, error) {
 	}
 	var rules []rule
 	for _, m := range matchers {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			return "", fmt.Errorf("selector %s: blocks have no metric name; write {label=\"value\"}", selector)
 		}
 		r := rule{Action: "keep", SourceLabels: []string{m.Name}, Regex: m.Value}

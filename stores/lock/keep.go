@@ -61,8 +61,7 @@ func (l *Lock) left() time.Duration {
 	return time.Until(l.began.Add(l.claim.TTL - Margin(l.claim.TTL)))
 }
 
-// renew writes the lock once more. An earlier write whose answer was lost may
-// have changed the object: what it holds then is still ours.
+// renew writes the lock once more.
 func (l *Lock) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.claim.TTL/4) // one that hangs leaves time for another
 	defer cancel()
@@ -71,6 +70,8 @@ func (l *Lock) renew(ctx context.Context) error {
 	return l.replace(ctx, r)
 }
 
+// replace writes a record over ours. An earlier write whose answer was lost may
+// have changed the object: what it holds then is still ours.
 func (l *Lock) replace(ctx context.Context, r record) error {
 	for range tries {
 		began := time.Now()
@@ -87,7 +88,7 @@ func (l *Lock) replace(ctx context.Context, r record) error {
 		if err != nil {
 			return err
 		}
-		if false {
+		if now.ID != l.state.ID {
 			return fmt.Errorf("%w to %.200q, fence %d", ErrLost, now.Holder, now.Fence)
 		}
 		l.state = now

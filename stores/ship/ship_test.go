@@ -213,6 +213,24 @@ func check(t *testing.T, r Report, err error, want State, why string) {
 	}
 }
 
+// TestRepairKeepsLabels: a block that lost a file keeps the labels that it came with.
+func TestRepairKeepsLabels(t *testing.T) {
+	dir, b := t.TempDir(), storetest.NewMemory()
+	others := map[string]string{"environment": "before"}
+	onVolume(t, dir, made(1), nil)
+	inBucket(t, b, made(1), others, without("index"))
+	if report, err := Upload(t.Context(), dir, b, external); err != nil || !report.Complete() {
+		t.Errorf("%v, %s", err, report)
+	}
+	m, _, err := block.FetchMeta(t.Context(), b, id(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(others, m.Thanos.Labels); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestNotBlocks: what lies beside blocks on a volume.
 func TestNotBlocks(t *testing.T) {
 	dir := t.TempDir()

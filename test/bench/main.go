@@ -39,23 +39,31 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 3 && args[0] == "rules-child" {
 		return rulesChild(ctx, args[1], args[2], os.Stdout)
 	}
+	if len(args) == 3 && args[0] == "audit-child" {
+		return auditChild(ctx, args[1], args[2], os.Stdout)
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "rules or live; by default both")
+	only := flags.String("only", "", "rules, stores or live; by default all")
 	commits := flags.Int("commits", 20, "commits to take from merge to live, at least 20 for figures to quote")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	out := figures{}
-	if *only != "live" {
-		programs, err := stack.Programs(ctx, os.Stderr, "promtool")
-		if err != nil {
-			return err
-		}
+	programs, err := stack.Programs(ctx, os.Stderr, "promtool", "versitygw")
+	if err != nil {
+		return err
+	}
+	if *only == "" || *only == "rules" {
 		if err := benchRules(ctx, programs["promtool"], out, os.Stderr); err != nil {
 			return err
 		}
 	}
-	if *only != "rules" {
+	if *only == "" || *only == "stores" {
+		if err := benchStores(ctx, programs["versitygw"], out, os.Stderr); err != nil {
+			return err
+		}
+	}
+	if *only == "" || *only == "live" {
 		if err := benchLive(ctx, *commits, out, os.Stderr); err != nil {
 			return err
 		}

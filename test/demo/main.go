@@ -1,6 +1,6 @@
 // Command demo shows Watchbill at work, on a cluster of its own: everything is
 // brought up, a change goes from push to proven live, Prometheus refuses
-// another one, and then the stage is yours.
+// another one, a Prometheus goes and its samples stay, and then the stage is yours.
 //
 //	make demo             # stays until Ctrl-C
 //	make demo ONESHOT=1   # ends by itself: 0 if all was as promised, else 1
@@ -70,6 +70,9 @@ func (d *demo) play(ctx context.Context) (err error) {
 	if err := d.refuse(ctx); err != nil {
 		return err
 	}
+	if err := d.keep(ctx); err != nil {
+		return err
+	}
 	return d.handOver(ctx)
 }
 
@@ -112,7 +115,11 @@ func (d *demo) startOver(ctx context.Context, repo *stack.Repo) error {
 	if kept != "" {
 		d.screen.note("changes that were not pushed are kept in %s", kept)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// Nobody waits here for minutes until Thanos Store sees a new block.
+	return repo.Replace(environmentFile, "store:\n", "store:\n  syncInterval: 5s\n")
 }
 
 // end ends what runs here, and says what stays.

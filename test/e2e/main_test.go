@@ -10,6 +10,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -20,8 +21,11 @@ import (
 	"github.com/watchbill/watchbill/test/stack"
 )
 
-// s is the stack that all tests share.
-var s *stack.Stack
+// s is the stack that all tests share, and started is when it was up.
+var (
+	s       *stack.Stack
+	started time.Time
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -30,8 +34,10 @@ func run(m *testing.M) int {
 	defer cancel()
 	var err error
 	s, err = stack.Up(ctx, stack.Options{
-		Name:     "e2e",
-		Progress: os.Stderr,
+		Name:      "e2e",
+		Progress:  os.Stderr,
+		Prepare:   hasten,
+		Receivers: receivers,
 		// Where a test cannot poke, git is asked soon all the same.
 		Variables: map[string]string{"WATCHBILL_POLL": "5s", "WATCHBILL_LOG_LEVEL": "debug", "WATCHBILL_PROOF_TIMEOUT": "2m"},
 	})
@@ -39,7 +45,17 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 2
 	}
+	started = time.Now()
+	stop, err := serveNotifications(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 2
+	}
 	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 2
+	}
 	if code != 0 {
 		printLogs(ctx)
 	}
@@ -48,6 +64,16 @@ func run(m *testing.M) int {
 		return 2
 	}
 	return code
+}
+
+// hasten makes what takes hours in a real environment take minutes: blocks of a
+// minute that are soon gone from the volumes, and stores that soon see them.
+func hasten(_ context.Context, repo *stack.Repo) error {
+	return errors.Join(
+		repo.Replace("watchbill.yaml", "scrapeInterval: 15s", "scrapeInterval: 5s"),
+		repo.Replace(prod, "  retention: 15d\n", "  retention: 4m\n  blockDuration: 1m\n"),
+		repo.Replace(prod, "store:\n  shards: 2\n", "store:\n  shards: 2\n  syncInterval: 5s\n"),
+	)
 }
 
 // printLogs prints the end of every log of Watchbill's own.

@@ -71,7 +71,7 @@ func localName(kubeconfig, name string) (string, bool, error) {
 // local brings the local cluster up with the images that the example needs.
 func (s *Stack) local(ctx context.Context, name string, ephemeral bool) (string, error) {
 	s.say("programs")
-	programs, err := Programs(ctx, s.progress, "cluster", "prometheus", "alertmanager", "watchbill")
+	programs, err := Programs(ctx, s.progress, "cluster", "prometheus", "alertmanager", "thanos", "versitygw", "grafana", "watchbill")
 	if err != nil {
 		return "", err
 	}
@@ -93,12 +93,15 @@ func (s *Stack) local(ctx context.Context, name string, ephemeral bool) (string,
 		return "", err
 	}
 	s.say("images")
-	stack := repolayout.DefaultStack()
+	c := repolayout.DefaultStack().Components
 	image := imageName + ":" + tag
 	for image, program := range map[string]string{
 		image: programs["watchbill"],
-		stack.Components.Prometheus.Image + ":v" + stack.Components.Prometheus.Version:     programs["prometheus"],
-		stack.Components.Alertmanager.Image + ":v" + stack.Components.Alertmanager.Version: programs["alertmanager"],
+		c.Prometheus.Image + ":v" + c.Prometheus.Version:     programs["prometheus"],
+		c.Alertmanager.Image + ":v" + c.Alertmanager.Version: programs["alertmanager"],
+		c.Thanos.Image + ":v" + c.Thanos.Version:             programs["thanos"],
+		c.Grafana.Image + ":" + c.Grafana.Version:            programs["grafana"], // stands in for Grafana, which cannot be built here
+		objectStoreImage: programs["versitygw"],
 	} {
 		if err := s.Cluster.Load(ctx, image, program); err != nil {
 			return "", err

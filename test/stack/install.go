@@ -31,14 +31,14 @@ const manager = "watchbill-install"
 const Deployment = "watchbill"
 
 // install applies deploy/ as an overlay of a user would, and waits for the daemon.
-func (s *Stack) install(ctx context.Context, image string, variables map[string]string) error {
+func (s *Stack) install(ctx context.Context, image string, o Options) error {
 	s.say("installing Watchbill in namespace %s", s.Namespace)
 	settings := map[string]string{
 		"WATCHBILL_REPO":        s.Git.URL,
 		"WATCHBILL_BRANCH":      Branch,
 		"WATCHBILL_ENVIRONMENT": s.Environment,
 	}
-	maps.Copy(settings, variables)
+	maps.Copy(settings, o.Variables)
 	objects, err := s.kustomize(image, settings)
 	if err != nil {
 		return err
@@ -47,7 +47,10 @@ func (s *Stack) install(ctx context.Context, image string, variables map[string]
 	if _, err := s.Client.CoreV1().Namespaces().Apply(ctx, applycorev1.Namespace(s.Namespace), apply); err != nil {
 		return fmt.Errorf("create namespace %s: %w", s.Namespace, err)
 	}
-	if err := s.plantSecrets(ctx); err != nil {
+	if err := s.plantSecrets(ctx, o.Receivers); err != nil {
+		return err
+	}
+	if err := s.serveObjects(ctx); err != nil {
 		return err
 	}
 	if err := s.applyAll(ctx, objects); err != nil {
@@ -214,7 +217,7 @@ func (s *Stack) deleteNamespace(ctx context.Context) error {
 }
 
 // plantSecrets gives every key that the receivers name a value that is found again wherever it appears.
-func (s *Stack) plantSecrets(ctx context.Context) error {
+func (s *Stack) plantSecrets(ctx context.Context, receivers func(string) map[string]string) error {
 	env, err := s.Repo.environment(s.Environment)
 	if err != nil {
 		return err
@@ -225,6 +228,13 @@ func (s *Stack) plantSecrets(ctx context.Context) error {
 		if strings.HasSuffix(key, "-url") {
 			values[key] = "http://127.0.0.1:9/" + values[key] // where nobody listens
 		}
+	}
+	if receivers != nil && s.Cluster != nil {
+		address, err := s.Cluster.Address(ctx)
+		if err != nil {
+			return err
+		}
+		maps.Copy(values, receivers(address))
 	}
 	secret := applycorev1.Secret(env.ReceiversSecret, s.Namespace).WithType(corev1.SecretTypeOpaque).WithStringData(values)
 	_, err = s.Client.CoreV1().Secrets(s.Namespace).Apply(ctx, secret, metav1.ApplyOptions{FieldManager: manager, Force: true})

@@ -165,6 +165,9 @@ func (s *Stack) AllLive(ctx context.Context, record history.Record) (string, err
 	var faults []error
 	live, all := map[string]int{}, map[string]int{}
 	for _, r := range replicas {
+		if r.Report.State == agent.Leaving || r.Report.State == agent.Left {
+			continue // it is to go
+		}
 		all[r.Component]++
 		if err := s.runs(ctx, r, record.Bundles[r.Component]); err != nil {
 			faults = append(faults, err)

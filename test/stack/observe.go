@@ -21,7 +21,7 @@ import (
 )
 
 // Components are those that run bundles.
-var Components = []string{bundle.Prometheus, bundle.Alertmanager}
+var Components = bundle.Components
 
 // Ports of what runs in the pods.
 const (

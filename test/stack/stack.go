@@ -46,6 +46,9 @@ type Options struct {
 	Ephemeral bool
 	// Variables are more WATCHBILL_… settings of the daemon.
 	Variables map[string]string
+	// Receivers gives keys of the receivers' Secret their values, by the address at which pods of a local
+	// cluster reach this machine; the others get values that lead nowhere.
+	Receivers func(address string) map[string]string
 	// Progress is told in lines what goes on; by default nobody is.
 	Progress io.Writer
 }
@@ -58,7 +61,7 @@ type Stack struct {
 	Git *GitServer
 	// Cluster is the local cluster, or nil if the cluster is not ours.
 	Cluster *Cluster
-	// Programs are the paths of those that run in the local cluster: watchbill, prometheus, alertmanager, cluster.
+	// Programs are the paths of those that run in the local cluster.
 	Programs map[string]string
 
 	Kubeconfig  string
@@ -66,6 +69,8 @@ type Stack struct {
 	Client      kubernetes.Interface
 	Namespace   string
 	Environment string
+	// Keys are those of the S3 server, if the environment has an object store.
+	Keys Keys
 
 	progress io.Writer
 	closers  []func() error
@@ -98,7 +103,7 @@ func Up(ctx context.Context, o Options) (_ *Stack, err error) {
 			return nil, err
 		}
 	}
-	if err := s.install(ctx, image, o.Variables); err != nil {
+	if err := s.install(ctx, image, o); err != nil {
 		return nil, err
 	}
 	return s, s.firstLive(ctx)
