@@ -31,7 +31,7 @@ type watched struct {
 
 // watchPods keeps the prover's replicas true, and wakes the loop when a person asks for a rollback.
 func watchPods(client kubernetes.Interface, namespace, environment string, prover *proof.Prover, wake func()) (*watched, error) {
-	selector := "app.kubernetes.io/managed-by=watchbill,app.kubernetes.io/instance=" + environment
+	selector := proof.Selector + ",app.kubernetes.io/instance=" + environment
 	w := &watched{
 		pods: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 			informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }),

@@ -2,7 +2,6 @@ package render_test
 
 import (
 	"bufio"
-	"cmp"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,9 +15,9 @@ import (
 // program is the path of a real program, which `make test` builds.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	path := cmp.Or(os.Getenv("WATCHBILL_TEST_"+name), os.Getenv("WATCHBILL_"+name))
+	path := os.Getenv("WATCHBILL_" + name)
 	if path == "" {
-		t.Skipf("WATCHBILL_TEST_%s is not set: `make test` builds the program and runs this test with it", name)
+		t.Skipf("WATCHBILL_%s is not set: `make test` builds the program and runs this test with it", name)
 	}
 	return path
 }

@@ -99,9 +99,9 @@ func TestParseConfigRefuses(t *testing.T) {
 
 // TestThanosTakesIt: what is taken here passes Thanos's own reading, which a command that fails later shows.
 func TestThanosTakesIt(t *testing.T) {
-	thanos := os.Getenv("WATCHBILL_TEST_THANOS")
+	thanos := os.Getenv("WATCHBILL_THANOS")
 	if thanos == "" {
-		t.Skip("WATCHBILL_TEST_THANOS is not set: `make test` builds the real one and runs this test with it")
+		t.Skip("WATCHBILL_THANOS is not set: `make test` builds the real one and runs this test with it")
 	}
 	for name, c := range map[string]struct {
 		text  string

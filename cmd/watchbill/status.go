@@ -87,7 +87,7 @@ func readStatus(ctx context.Context, client kubernetes.Interface, ask proof.Ask,
 	if err != nil {
 		return nil, err
 	}
-	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=watchbill"})
+	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: proof.Selector})
 	if err != nil {
 		return nil, fmt.Errorf("list the replicas: %w", err)
 	}

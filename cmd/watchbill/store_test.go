@@ -47,7 +47,7 @@ func TestStoreScript(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "thanos" {
-				return os.Getenv("WATCHBILL_TEST_THANOS") != "" && os.Getenv("WATCHBILL_TEST_PROMTOOL") != "", nil
+				return os.Getenv("WATCHBILL_THANOS") != "" && os.Getenv("WATCHBILL_PROMTOOL") != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -63,7 +63,7 @@ func setupBucket(t *testing.T, env *testscript.Env, config stores.Config) error 
 	} {
 		env.Setenv(name, os.Getenv(name))
 	}
-	env.Setenv("THANOS", os.Getenv("WATCHBILL_TEST_THANOS"))
+	env.Setenv("THANOS", os.Getenv("WATCHBILL_THANOS"))
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("ENDPOINT", config.Endpoint)
 	env.Setenv("BUCKET", config.Bucket)
@@ -143,8 +143,8 @@ func upload(work string, config stores.Config, hours int) error {
 		return err
 	}
 	for _, command := range [][]string{
-		{os.Getenv("WATCHBILL_TEST_PROMTOOL"), "tsdb", "create-blocks-from", "openmetrics", metrics, blocks},
-		{os.Getenv("WATCHBILL_TEST_THANOS"), "tools", "bucket", "upload-blocks", "--path", blocks, "--objstore.config", storetest.YAML(config), "--label", `environment="prod"`},
+		{os.Getenv("WATCHBILL_PROMTOOL"), "tsdb", "create-blocks-from", "openmetrics", metrics, blocks},
+		{os.Getenv("WATCHBILL_THANOS"), "tools", "bucket", "upload-blocks", "--path", blocks, "--objstore.config", storetest.YAML(config), "--label", `environment="prod"`},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", filepath.Base(command[0]), err, out)
@@ -215,7 +215,7 @@ func TestJobInstall(t *testing.T) {
 
 // TestCompactionsRace has 20 jobs on one bucket at once.
 func TestCompactionsRace(t *testing.T) {
-	thanos, promtool := os.Getenv("WATCHBILL_TEST_THANOS"), os.Getenv("WATCHBILL_TEST_PROMTOOL")
+	thanos, promtool := os.Getenv("WATCHBILL_THANOS"), os.Getenv("WATCHBILL_PROMTOOL")
 	if thanos == "" || promtool == "" {
 		t.Skip("needs thanos and promtool: run it by make test")
 	}

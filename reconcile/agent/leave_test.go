@@ -130,6 +130,10 @@ func TestRealLeave(t *testing.T) {
 		t.Errorf("the block is of replica %q", got)
 	}
 
+	if left, err := os.ReadDir(filepath.Join(r.process.data, "snapshots")); err != nil || len(left) > 0 {
+		t.Errorf("snapshots are left on the volume: %v, %v", left, err)
+	}
+
 	// A second agent, as after a restart, finds it done and adds nothing.
 	r.stop()
 	again := newAgent(t, r.kube, bundle.Prometheus, r.dir, r.process.url())

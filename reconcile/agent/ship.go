@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -90,6 +91,10 @@ func (s *shipper) flush(ctx context.Context) error {
 		return fmt.Errorf("not everything is in the object store: %s", again)
 	}
 	s.log.Info("snapshot shipped", "blocks", len(first.Blocks), "bytes", first.UploadedBytes)
+	if err := os.RemoveAll(s.snapshot); err != nil {
+		s.log.Warn("snapshot not removed", "err", err) // it goes with the volume, unless the pod is to stay after all
+	}
+	s.snapshot = ""
 	return nil
 }
 

@@ -19,7 +19,11 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/reconcile/agent"
+	"github.com/watchbill/watchbill/render/bundle"
 )
+
+// Selector picks, among the pods of a namespace, those with an agent.
+var Selector = "app.kubernetes.io/managed-by=watchbill,app.kubernetes.io/name in (" + strings.Join(bundle.Components, ",") + ")"
 
 // Replica is one pod with an agent.
 type Replica struct {

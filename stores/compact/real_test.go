@@ -30,7 +30,7 @@ type bucket struct {
 
 func program(t *testing.T, name string) string {
 	t.Helper()
-	path := os.Getenv("WATCHBILL_TEST_" + strings.ToUpper(name))
+	path := os.Getenv("WATCHBILL_" + strings.ToUpper(name))
 	if path == "" {
 		t.Skipf("needs %s: run it by make test", name)
 	}

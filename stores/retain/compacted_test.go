@@ -28,9 +28,9 @@ func (s *realStore) fill(from time.Time, days int) {
 	}
 	text.WriteString("# EOF\n")
 	s.must(os.WriteFile(filepath.Join(dir, "metrics"), text.Bytes(), 0o600))
-	promtool := os.Getenv("WATCHBILL_TEST_PROMTOOL")
+	promtool := os.Getenv("WATCHBILL_PROMTOOL")
 	if promtool == "" {
-		s.Skip("WATCHBILL_TEST_PROMTOOL is not set: `make test` builds the real one and runs this test with it")
+		s.Skip("WATCHBILL_PROMTOOL is not set: `make test` builds the real one and runs this test with it")
 	}
 	out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "metrics"), filepath.Join(dir, "blocks")).CombinedOutput()
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *realStore) fill(from time.Time, days int) {
 
 func (s *realStore) compact() {
 	s.Helper()
-	out, err := exec.Command(os.Getenv("WATCHBILL_TEST_THANOS"), "compact", "--objstore.config="+storetest.YAML(s.config),
+	out, err := exec.Command(os.Getenv("WATCHBILL_THANOS"), "compact", "--objstore.config="+storetest.YAML(s.config),
 		"--data-dir="+s.TempDir(), "--consistency-delay=0s", "--http-address=127.0.0.1:0").CombinedOutput()
 	if err != nil {
 		s.Fatalf("thanos compact: %v\n%s", err, out)

@@ -76,9 +76,9 @@ func (s *realStore) blocks() []ulid.ULID {
 // thanos runs one of Thanos's tools on the bucket.
 func (s *realStore) thanos(args ...string) string {
 	s.Helper()
-	binary := os.Getenv("WATCHBILL_TEST_THANOS")
+	binary := os.Getenv("WATCHBILL_THANOS")
 	if binary == "" {
-		s.Skip("WATCHBILL_TEST_THANOS is not set: `make test` builds the real one and runs this test with it")
+		s.Skip("WATCHBILL_THANOS is not set: `make test` builds the real one and runs this test with it")
 	}
 	config := filepath.Join(s.TempDir(), "objstore.yaml")
 	s.must(os.WriteFile(config, []byte(storetest.YAML(s.config)), 0o600))

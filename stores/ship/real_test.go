@@ -24,7 +24,7 @@ import (
 // program is the path of a real one.
 func program(t testing.TB, name string) string {
 	t.Helper()
-	variable := "WATCHBILL_TEST_" + strings.ToUpper(name)
+	variable := "WATCHBILL_" + strings.ToUpper(name)
 	path := os.Getenv(variable)
 	if path == "" {
 		t.Skipf("%s is not set: `make test` builds the real %s and runs this test with it", variable, name)

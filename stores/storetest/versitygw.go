@@ -23,7 +23,7 @@ type Server struct {
 	Endpoint, Dir string
 }
 
-const gatewayVariable = "WATCHBILL_TEST_VERSITYGW"
+const gatewayVariable = "WATCHBILL_VERSITYGW"
 
 // Keys of the server's owner. [Versitygw] puts them into the environment.
 const (

@@ -111,6 +111,20 @@ func (c *Cluster) supervisor() (int, error) {
 	return state.PID, nil
 }
 
+// Exec runs a command inside the cluster's network, with these variables beside
+// its own, and gives what it writes to its standard output.
+func (c *Cluster) Exec(ctx context.Context, env []string, command ...string) (string, error) {
+	var out, faults bytes.Buffer
+	cmd := exec.CommandContext(ctx, c.program, append([]string{"exec", "--name", c.Name, "--"}, command...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = &out, &faults
+	EndWith(cmd)
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", filepath.Base(command[0]), err, strings.TrimSpace(faults.String()))
+	}
+	return out.String(), nil
+}
+
 // run tells what the program says to people.
 func (c *Cluster) run(ctx context.Context, args ...string) (string, error) {
 	return c.call(ctx, c.progress, args)

@@ -3,8 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
+	"net"
 	"strconv"
 	"time"
 
@@ -43,16 +42,11 @@ func (s *Stack) AskQuery(ctx context.Context, selector string, at time.Time, ded
 	return s.Matrix(ctx, pods[0].Name, QueryPort, selector, at, dedup)
 }
 
-// ObjectStoreClient reaches the S3 server from this process, whose address in
-// the cluster is the URL.
-func (s *Stack) ObjectStoreClient(ctx context.Context) (*http.Client, *url.URL, error) {
+// ObjectStoreAddress is where the S3 server is in the cluster's network, host and port.
+func (s *Stack) ObjectStoreAddress(ctx context.Context) (string, error) {
 	service, err := s.Client.CoreV1().Services(ObjectStoreNamespace).Get(ctx, "versitygw", metav1.GetOptions{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("find the S3 server: %w", err)
+		return "", fmt.Errorf("find the S3 server: %w", err)
 	}
-	if s.Cluster == nil {
-		return nil, nil, fmt.Errorf("the S3 server is reached in a local cluster only")
-	}
-	client := &http.Client{Transport: &http.Transport{DialContext: s.Cluster.Dial}}
-	return client, &url.URL{Scheme: "http", Host: service.Spec.ClusterIP + ":7070"}, nil
+	return net.JoinHostPort(service.Spec.ClusterIP, "7070"), nil
 }
