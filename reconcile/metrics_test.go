@@ -11,6 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/watchbill/watchbill/reconcile/schedule"
+	"github.com/watchbill/watchbill/stores"
+	"github.com/watchbill/watchbill/stores/storetest"
 )
 
 var update = flag.Bool("update", false, "write the generated docs anew")
@@ -18,18 +23,18 @@ var update = flag.Bool("update", false, "write the generated docs anew")
 // TestMetricsReference holds docs/reference/metrics.md in step with the daemon's metrics.
 func TestMetricsReference(t *testing.T) {
 	m := newMetrics()
-	var lines []string
-	for _, c := range []prometheus.Collector{
+	daemon := rows(t,
 		m.stages, m.lastSuccess, m.failures, m.mergeToLive, m.revisions, m.objects, m.drifts, m.passes,
-		m.quarantined, m.findings, m.rules, m.proofs, m.requests, m.leader,
-	} {
-		described := make(chan *prometheus.Desc, 1)
-		c.Describe(described)
-		lines = append(lines, row(t, (<-described).String()))
-	}
-	slices.Sort(lines)
-	want := "# Metrics of the daemon\n\nGenerated from the daemon itself by `make golden`; beside them are those of the Go runtime and the process.\n\n" +
-		"| metric | labels | what |\n| --- | --- | --- |\n" + strings.Join(lines, "")
+		m.quarantined, m.findings, m.rules, m.proofs, m.requests, m.leader, m.leaving,
+		schedule.New(schedule.Options{Client: fake.NewClientset()}),
+	)
+	var store registered
+	_, err := stores.WithMetrics(storetest.NewMemory(), &store)
+	must(t, err)
+	const head = "| metric | labels | what |\n| --- | --- | --- |\n"
+	want := "# Metrics\n\nGenerated from the programs themselves by `make golden`; beside them are those of the Go runtime and the process.\n\n" +
+		"## The daemon\n\n" + head + daemon +
+		"\n## The object store, as the agents beside Prometheus use it\n\n" + head + rows(t, store...)
 	path := filepath.Join("..", "docs", "reference", "metrics.md")
 	if *update {
 		must(t, os.WriteFile(path, []byte(want), 0o644))
@@ -42,6 +47,33 @@ func TestMetricsReference(t *testing.T) {
 	if families, err := m.registry.Gather(); err != nil || len(families) == 0 {
 		t.Errorf("gather: %d families, %v", len(families), err)
 	}
+}
+
+// registered are the collectors that somebody registers.
+type registered []prometheus.Collector
+
+func (r *registered) Register(c prometheus.Collector) error {
+	*r = append(*r, c)
+	return nil
+}
+
+func (r *registered) MustRegister(cs ...prometheus.Collector) { *r = append(*r, cs...) }
+func (r *registered) Unregister(prometheus.Collector) bool    { return false }
+
+// rows makes a table's rows of all descriptions, sorted.
+func rows(t *testing.T, collectors ...prometheus.Collector) string {
+	t.Helper()
+	var lines []string
+	for _, c := range collectors {
+		described := make(chan *prometheus.Desc, 100)
+		c.Describe(described)
+		close(described)
+		for d := range described {
+			lines = append(lines, row(t, d.String()))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // row makes a table's row of a description's text: Desc{fqName: "…", help: "…", constLabels: {}, variableLabels: {…}}.

@@ -123,6 +123,7 @@ func New(o Options) (*Agent, error) {
 		shipper: shipper,
 	}
 	a.metrics = newInstruments(a.board)
+	a.shipper.metrics = a.metrics.registry
 	return a, nil
 }
 

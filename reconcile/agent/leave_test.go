@@ -52,6 +52,7 @@ func newLeavingRig(t *testing.T) *leavingRig {
 	if a.shipper, err = newShipper(a.options); err != nil {
 		t.Fatal(err)
 	}
+	a.shipper.metrics = a.metrics.registry
 	r.url = "http://" + a.options.Listen
 	r.agentUnderTest = start(t, a)
 	eventually(t, "ready", a.ready.Load)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/watchbill/watchbill/stores"
 	"github.com/watchbill/watchbill/stores/ship"
 )
@@ -22,6 +24,7 @@ type shipper struct {
 	url     string // of Prometheus
 	config  stores.Config
 	log     *slog.Logger
+	metrics prometheus.Registerer
 	busy    sync.Mutex // one at a time
 	bucket  stores.Bucket
 	// snapshot is the folder of the last one that was not shipped whole, so that a store that stays away
@@ -48,7 +51,7 @@ func newShipper(o Options) (*shipper, error) {
 // open connects when there is something to do, as most of the time there is not.
 func (s *shipper) open(ctx context.Context) (err error) {
 	if s.bucket == nil {
-		s.bucket, err = stores.Open(ctx, s.config, stores.Options{Logger: s.log})
+		s.bucket, err = stores.Open(ctx, s.config, stores.Options{Logger: s.log, Registerer: s.metrics})
 	}
 	return err
 }
