@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fluxcd/pkg/ssa"
@@ -67,11 +68,25 @@ func (p *pass) meant(stage plan.Stage) map[string]bool {
 	meant := map[string]bool{}
 	for _, c := range p.todo.Stage(stage) {
 		if c.Reason == plan.Changed {
-			meant[c.Kind+"/"+p.namespace+"/"+c.Name] = true
+			meant[p.subject(c.Kind, c.Name)] = true
+		}
+	}
+	// A daemon that has just started does not know what it wanted of these before.
+	for _, pod := range p.leave.leaving {
+		if set, _, ok := cutOrdinal(pod); ok {
+			meant[p.subject("StatefulSet", set)] = true
+		}
+	}
+	for _, index := range p.next {
+		if !slices.Equal(index.Leaving, p.indexes[index.Component].Leaving) {
+			meant[p.subject("ConfigMap", bundle.IndexName(index.Component))] = true
 		}
 	}
 	return meant
 }
+
+// subject is an object's name in a change set.
+func (p *pass) subject(kind, name string) string { return kind + "/" + p.namespace + "/" + name }
 
 // prove waits until every replica runs what the indexes want, one refuses, the
 // time is over, or a newer revision comes.

@@ -1,13 +1,18 @@
 package reconcile
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/watchbill/watchbill/reconcile/agent"
 	"github.com/watchbill/watchbill/reconcile/plan"
+	"github.com/watchbill/watchbill/render/bundle"
 )
 
 func TestFarewell(t *testing.T) {
@@ -95,4 +100,67 @@ func TestFarewellWaiting(t *testing.T) {
 	if want := "prometheus-2 (the store is away), prometheus-3"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// TestScaleDown: the StatefulSet keeps the pod until it has left; the revision waits for nothing.
+func TestScaleDown(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.run(nil)
+	must(t, err)
+	w.edit("environments/prod.yaml", "prometheus:\n  replicas: 2", "prometheus:\n  replicas: 1")
+	commit := w.commit("one is enough")
+	for range 2 { // also by a daemon that starts anew
+		_, err = w.run(nil)
+		must(t, err)
+		w.wantLive(commit)
+		w.wantScale(2, "prometheus-1")
+	}
+	if s := w.said(commit); !strings.HasPrefix(s.Text, "live on 1/1 Prometheus") {
+		t.Errorf("status: %+v", s)
+	}
+
+	w.mu.Lock()
+	w.handedOver = true
+	w.mu.Unlock()
+	w.untilScale(1)
+	w.wantScale(1, "prometheus-1") // it runs until Kubernetes has ended it, and must not come back to life
+	now := int64(0)
+	must(t, w.client.CoreV1().Pods(w.ns).Delete(t.Context(), "prometheus-1", metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	d, err := w.run(nil)
+	must(t, err)
+	w.wantScale(1)
+	if n := testutil.ToFloat64(d.metrics.drifts); n != 0 {
+		t.Errorf("%v drifts, and nobody else has written", n)
+	}
+
+	w.edit("environments/prod.yaml", "prometheus:\n  replicas: 1", "prometheus:\n  replicas: 2")
+	w.commit("two again")
+	_, _ = w.run(nil) // nobody makes the pod here
+	w.wantScale(2)
+}
+
+func (w *world) wantScale(replicas int32, leaving ...string) {
+	w.t.Helper()
+	set, err := w.client.AppsV1().StatefulSets(w.ns).Get(w.t.Context(), bundle.Prometheus, metav1.GetOptions{})
+	must(w.t, err)
+	index, err := w.index(w.t.Context(), bundle.Prometheus)
+	must(w.t, err)
+	if *set.Spec.Replicas != replicas || !slices.Equal(index.Leaving, leaving) {
+		w.t.Errorf("%d replicas and %v leaving, want %d and %v", *set.Spec.Replicas, index.Leaving, replicas, leaving)
+	}
+}
+
+// untilScale lets daemons run until one has heard of the pod's leaving in time.
+func (w *world) untilScale(replicas int32) {
+	w.t.Helper()
+	for range 20 {
+		_, err := w.run(nil)
+		must(w.t, err)
+		set, err := w.client.AppsV1().StatefulSets(w.ns).Get(w.t.Context(), bundle.Prometheus, metav1.GetOptions{})
+		must(w.t, err)
+		if *set.Spec.Replicas == replicas {
+			return
+		}
+	}
+	w.t.Fatalf("no daemon brought it to %d replicas", replicas)
 }

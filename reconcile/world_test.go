@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,10 +46,11 @@ type world struct {
 	client kubernetes.Interface
 	ns     string
 
-	mu       sync.Mutex
-	refuse   string          // rules that contain this word are refused
-	seen     map[string]bool // every bundle digest that an agent ran
-	statuses []forge.Status
+	mu         sync.Mutex
+	refuse     string          // rules that contain this word are refused
+	handedOver bool            // pods that are to leave have handed their samples over
+	seen       map[string]bool // every bundle digest that an agent ran
+	statuses   []forge.Status
 }
 
 func TestMain(m *testing.M) {
@@ -151,35 +153,63 @@ func (w *world) pods(count map[string]int) {
 	}
 }
 
-// playController says of every StatefulSet that it has rolled out.
+// playController says of every StatefulSet and Deployment that it has rolled out.
 func (w *world) playController() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	w.t.Cleanup(func() { cancel(); <-done })
-	sets := w.client.AppsV1().StatefulSets(w.ns)
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			list, err := sets.List(ctx, metav1.ListOptions{})
-			if err == nil {
-				for _, set := range list.Items {
-					n := *set.Spec.Replicas
-					if set.Status.ObservedGeneration == set.Generation && set.Status.ReadyReplicas == n {
-						continue
-					}
-					set.Status = appsv1.StatefulSetStatus{
-						ObservedGeneration: set.Generation, Replicas: n, ReadyReplicas: n, CurrentReplicas: n,
-						UpdatedReplicas: n, AvailableReplicas: n, CurrentRevision: "a", UpdateRevision: "a",
-					}
-					_, _ = sets.UpdateStatus(ctx, &set, metav1.UpdateOptions{})
-				}
-			}
+			w.rollSets(ctx)
+			w.rollDeployments(ctx)
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}()
+}
+
+func (w *world) rollSets(ctx context.Context) {
+	sets := w.client.AppsV1().StatefulSets(w.ns)
+	list, err := sets.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return
+	}
+	for _, set := range list.Items {
+		n := *set.Spec.Replicas
+		if set.Status.ObservedGeneration == set.Generation && set.Status.ReadyReplicas == n {
+			continue
+		}
+		set.Status = appsv1.StatefulSetStatus{
+			ObservedGeneration: set.Generation, Replicas: n, ReadyReplicas: n, CurrentReplicas: n,
+			UpdatedReplicas: n, AvailableReplicas: n, CurrentRevision: "a", UpdateRevision: "a",
+		}
+		_, _ = sets.UpdateStatus(ctx, &set, metav1.UpdateOptions{})
+	}
+}
+
+func (w *world) rollDeployments(ctx context.Context) {
+	deployments := w.client.AppsV1().Deployments(w.ns)
+	list, err := deployments.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return
+	}
+	for _, d := range list.Items {
+		n := *d.Spec.Replicas
+		if d.Status.ObservedGeneration == d.Generation && d.Status.ReadyReplicas == n {
+			continue
+		}
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: n, ReadyReplicas: n, UpdatedReplicas: n, AvailableReplicas: n,
+			Conditions: []appsv1.DeploymentCondition{
+				{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"},
+				{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+			},
+		}
+		_, _ = deployments.UpdateStatus(ctx, &d, metav1.UpdateOptions{})
+	}
 }
 
 // ask plays the agents.
@@ -204,6 +234,13 @@ func (w *world) ask(ctx context.Context, r proof.Replica, _ uint64, wait time.Du
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if slices.Contains(index.Leaving, r.Pod) {
+		report.State, report.Live = agent.Leaving, ""
+		if w.handedOver {
+			report.State = agent.Left
+		}
+		return report, nil
+	}
 	if w.refuse != "" && strings.Contains(files, w.refuse) {
 		report.State, report.Live, report.Error = agent.Refused, "", "no such word: "+w.refuse
 		return report, nil
