@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -27,13 +28,13 @@ func twoReplicas(ctx context.Context) error {
 	}
 	ready := 0
 	for _, pod := range pods {
-		for _, c := range pod.Status.ContainerStatuses {
-			if c.Ready {
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 				ready++
 			}
 		}
 	}
-	if ready != 2 {
+	if ready != 2 || len(pods) != 2 {
 		return fmt.Errorf("%d are ready", ready)
 	}
 	return nil

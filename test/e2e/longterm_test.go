@@ -232,32 +232,37 @@ func withSchedule(text, job, schedule string) string {
 	return strings.Join(lines, "\n")
 }
 
-// It comes late, when what the stack began with is older than the local retention.
-func TestYOldDataIsAnsweredFromTheBucket(t *testing.T) {
+// An environment that retires hands everything over, and then nothing of it runs.
+func TestRetiredEnvironmentHandsOver(t *testing.T) {
 	fromGood(t)
-	ctx := within(t, 9*time.Minute)
-	const window = "[30s]" // of a scrape every 5 s
-	at := started.Add(40 * time.Second)
-	check(t, s.Until(ctx, "the local data to go", func(ctx context.Context) error {
-		pods, err := s.Pods(ctx, bundle.Prometheus)
-		if err != nil {
-			return err
-		}
-		for _, pod := range pods {
-			m, err := s.Matrix(ctx, pod.Name, stack.PrometheusPort, itself+window, at, false)
+	ctx := within(t, 4*time.Minute)
+	at := time.Now()
+	before, err := s.Matrix(ctx, "prometheus-0", stack.PrometheusPort, itself+"[30s]", at, false)
+	check(t, err)
+	text, err := s.Repo.Read(prod)
+	check(t, err)
+	write(t, prod, text+"\nretired: true\n")
+	_, err = s.Await(ctx, deliver(t, ctx, "prod: goes"))
+	check(t, err)
+	check(t, s.Until(ctx, "all pods to go", func(ctx context.Context) error {
+		for _, component := range append([]string{stack.ThanosQuery, stack.ThanosStore}, stack.Components...) {
+			pods, err := s.Pods(ctx, component)
 			if err != nil {
 				return err
 			}
-			if len(m) > 0 {
-				return fmt.Errorf("%s still has %d series of then", pod.Name, len(m))
+			if len(pods) > 0 {
+				return fmt.Errorf("%d of %s are there", len(pods), component)
 			}
 		}
 		return nil
 	}))
-	m, err := s.AskQuery(ctx, itself+window, at, true)
-	check(t, err)
-	if len(m) == 0 || len(m[0].Values) < 3 {
-		t.Fatalf("Thanos Query answers %v", m)
-	}
-	t.Logf("%d series of %s ago, all from the bucket", len(m), time.Since(at).Round(time.Second))
+	write(t, prod, text)
+	awaitLive(t, ctx, deliver(t, ctx, "prod: comes back"))
+	check(t, s.Until(ctx, "what it had handed over", func(ctx context.Context) error {
+		after, err := s.AskQuery(ctx, `up{job="prometheus",replica="prometheus-0"}[30s]`, at, false)
+		if err != nil {
+			return err
+		}
+		return holds(withoutExternal(after), samples(before))
+	}))
 }

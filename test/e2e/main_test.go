@@ -93,7 +93,7 @@ type podLog struct{ pod, container, text string }
 // logs are those of every container, those of the runs before included.
 func logs(ctx context.Context) []podLog {
 	var all []podLog
-	for _, name := range append([]string{stack.Deployment}, stack.Components...) {
+	for _, name := range append([]string{stack.Deployment, stack.ThanosQuery, stack.ThanosStore, "watchbill-job"}, stack.Components...) {
 		pods, err := s.Pods(ctx, name)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)

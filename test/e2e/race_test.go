@@ -14,6 +14,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -75,8 +76,8 @@ func scaleDaemon(t *testing.T, ctx context.Context, replicas int) {
 		pods, err := s.Pods(ctx, stack.Deployment)
 		ready := 0
 		for _, pod := range pods {
-			for _, c := range pod.Status.ContainerStatuses {
-				if c.Ready {
+			for _, c := range pod.Status.Conditions {
+				if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 					ready++
 				}
 			}

@@ -33,7 +33,7 @@ func TestZZNoSecretShows(t *testing.T) {
 	for _, l := range logs(ctx) {
 		texts["the log of "+l.pod+"/"+l.container] += l.text
 	}
-	if len(texts) < 11 { // the daemon, five agents, five components
+	if len(texts) < 17 { // the daemon, five agents, five components, two sidecars, two Queries, two Stores
 		t.Errorf("only %d logs were read", len(texts))
 	}
 	maps, err := s.Client.CoreV1().ConfigMaps(s.Namespace).List(ctx, metav1.ListOptions{})
@@ -48,6 +48,8 @@ func TestZZNoSecretShows(t *testing.T) {
 	texts["the Events"] = events
 	out, _ := watchbill(t, "status", "--output", "json")
 	texts["watchbill status"] = out
+	out, _ = watchbill(t, "jobs", "--output", "json")
+	texts["watchbill jobs"] = out
 	for _, name := range append([]string{stack.Deployment}, stack.Components...) {
 		pods, err := s.Pods(ctx, name)
 		check(t, err)
