@@ -149,7 +149,9 @@ func race(t *testing.T, ctx context.Context, runners int) []schedule.Result {
 		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("race-%d", n), Labels: map[string]string{label: "race"}}, Spec: *kind.Template.Spec.DeepCopy()}
 		job.Spec.Template.Labels = map[string]string{label: "race"}
 		for i := range job.Spec.Template.Spec.Containers {
-			job.Spec.Template.Spec.Containers[i].Resources.Requests = nil // the node is small
+			c := &job.Spec.Template.Spec.Containers[i]
+			c.Resources.Requests = nil                        // the node is small
+			c.Args = append(c.Args, "--consistency-delay=0s") // the blocks are a moment old
 		}
 		_, err := jobs.Create(ctx, job, metav1.CreateOptions{})
 		check(t, err)
