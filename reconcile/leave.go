@@ -94,7 +94,7 @@ func (p *pass) farewells() {
 	if text == p.waiting {
 		return
 	}
-	p.Loop.waiting = text
+	p.waiting = text
 	if text != "" {
 		p.log.Info("replicas hand their samples over before they go", "object", text)
 		p.teller.tell("Leaving", "before it goes, its samples go to the object store: "+text)

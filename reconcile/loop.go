@@ -289,7 +289,7 @@ func (p *pass) plan() error {
 func (p *pass) schedule() {
 	if p.settled() && p.scheduled != p.target.Commit {
 		p.jobs.SetJobs(p.result.Output.Jobs)
-		p.Loop.scheduled = p.target.Commit
+		p.scheduled = p.target.Commit
 	}
 }
 

@@ -94,7 +94,7 @@ func serveS3(ctx context.Context, program, dir string) (endpoint string, stop fu
 		_ = cmd.Wait()
 	}
 	for range 100 {
-		response, err := http.Get("http://" + endpoint + "/health") //nolint:noctx // bounded by the attempts
+		response, err := http.Get("http://" + endpoint + "/health")
 		if err == nil {
 			return endpoint, stop, response.Body.Close()
 		}
