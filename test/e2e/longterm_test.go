@@ -134,7 +134,7 @@ func TestLostVolumeLeavesNoGap(t *testing.T) {
 	if g := gap(both); g > 16*time.Second {
 		t.Errorf("a gap of %s: %v", g, both[0].Values)
 	}
-	if n := len(both[0].Values); n < 10 {
+	if n := len(both[0].Values); n < 6 {
 		t.Errorf("only %d samples", n)
 	}
 }

@@ -130,7 +130,8 @@ func uploadDay(t *testing.T, ctx context.Context) {
 	blocks := filepath.Join(dir, "blocks")
 	_, err = s.Cluster.Exec(ctx, nil, programs["promtool"], "tsdb", "create-blocks-from", "openmetrics", metrics, blocks)
 	check(t, err)
-	inStore(t, ctx, programs["thanos"], "tools", "bucket", "upload-blocks", "--path="+blocks, `--label=environment="race"`)
+	label := fmt.Sprintf("--label=race=%q", time.Now().Format(time.RFC3339)) // a run before this one left its own blocks
+	inStore(t, ctx, programs["thanos"], "tools", "bucket", "upload-blocks", "--path="+blocks, label)
 }
 
 // race makes that many Jobs of the compaction's template at once, and gives what each says of itself.
