@@ -37,7 +37,7 @@ lint: ## Run the linters
 
 .PHONY: golden
 golden: ## Write golden files, schemas and generated docs anew
-	@go test ./cmd/watchbill ./repo-layout ./render ./validate ./reconcile -update
+	@go test ./cmd/watchbill ./repo-layout ./render ./validate ./validate/report ./reconcile -update
 
 .PHONY: cluster
 cluster: ## Start the local cluster and print its kubeconfig's path

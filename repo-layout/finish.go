@@ -13,6 +13,7 @@ import (
 
 // finishStack shortens the default timeout to the interval, and holds a written one against it.
 func (r *report) finishStack(s *Stack) {
+	r.finishPolicies(s)
 	p := &s.Prometheus
 	interval, timeout := lengthOf(p.ScrapeInterval), lengthOf(p.ScrapeTimeout)
 	if interval >= timeout {

@@ -167,6 +167,23 @@ var formats = map[string]format{
 		like:    `months such as "december", "12" or "1:3"`,
 		check:   checkMonthRange,
 	},
+	"check": {
+		pattern: regexp.MustCompile(`^[a-z]+/[a-z]+(-[a-z]+)*$`),
+		like:    `a check's id such as "rules/comparison"`,
+	},
+	"checkSeverity": {
+		pattern: regexp.MustCompile(`^(error|warning|off)$`),
+		like:    `"error", "warning" or "off"`,
+	},
+	"labelName": {
+		pattern: regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,254}$`),
+		like:    `a label's or an annotation's name such as "severity" or "runbook_url"`,
+	},
+	"regexp": {
+		pattern: regexp.MustCompile(`^(.|\n|\r)+$`),
+		like:    `a regexp such as "[A-Z][A-Za-z0-9]+"; it has to match the whole name`,
+		check:   checkRegexp,
+	},
 	"version": {
 		pattern: regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`),
 		like:    `a version such as "3.15.0", without a leading v`,
@@ -204,6 +221,14 @@ func checkURL(s string) error {
 		return errors.New("it is not a URL")
 	}
 	return nil
+}
+
+func checkRegexp(s string) error {
+	if len(s) > 1000 {
+		return errors.New("it has more than 1000 bytes")
+	}
+	_, err := regexp.Compile("^(?:" + s + ")$")
+	return err
 }
 
 func checkExternalLabel(s string) error {

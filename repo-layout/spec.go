@@ -32,6 +32,8 @@ type Stack struct {
 	Alertmanager AlertmanagerDefaults `json:"alertmanager,omitempty"`
 	// Guard holds back a revision that removes too much.
 	Guard Guard `json:"guard,omitempty"`
+	// Policies are what this repo asks of its files beyond what the programs that read them ask.
+	Policies Policies `json:"policies,omitempty"`
 }
 
 // Components are the upstream programs that run.
@@ -88,6 +90,32 @@ type Guard struct {
 	MaxRemovedRules string `json:"maxRemovedRules,omitempty" jsonschema:"format=percentage"`
 	// Allow lists removals that are meant, by the id that the hold's message names.
 	Allow []string `json:"allow,omitempty" jsonschema:"uniqueItems=true,minLength=1"`
+}
+
+// Policies are what a repo asks of its files.
+type Policies struct {
+	// Rules is what is asked of alerts and recording rules.
+	Rules RulePolicies `json:"rules,omitempty"`
+	// Severity is how grave the findings of a check are, by the check's id: error, warning, or off for none at all.
+	Severity map[string]string `json:"severity,omitempty" keys:"check" values:"checkSeverity"`
+}
+
+// RulePolicies are what a repo asks of its rules. What is left out is not asked.
+type RulePolicies struct {
+	// RequiredLabels that every alert has by itself or from its group; team need not be named, as every alert has it.
+	RequiredLabels []string `json:"requiredLabels,omitempty" jsonschema:"uniqueItems=true,format=labelName"`
+	// RequiredAnnotations that every alert has.
+	RequiredAnnotations []string `json:"requiredAnnotations,omitempty" jsonschema:"uniqueItems=true,format=labelName"`
+	// AlertName is a regexp that the whole name of every alert matches.
+	AlertName string `json:"alertName,omitempty" jsonschema:"format=regexp"`
+	// RecordName is a regexp that the whole name of every recording rule matches.
+	RecordName string `json:"recordName,omitempty" jsonschema:"format=regexp"`
+	// MinFor is the shortest for that an alert may have; one without has 0s.
+	MinFor Duration `json:"minFor,omitempty" jsonschema:"format=duration"`
+	// MaxFor is the longest for that an alert may have.
+	MaxFor Duration `json:"maxFor,omitempty" jsonschema:"format=duration"`
+	// MaxKeepFiringFor is the longest keep_firing_for that an alert may have.
+	MaxKeepFiringFor Duration `json:"maxKeepFiringFor,omitempty" jsonschema:"format=duration"`
 }
 
 // Environment is environments/NAME.yaml: one place that the repo is rendered for.

@@ -32,6 +32,22 @@ const (
 	rulesTeamLabel = "rules/team-label"
 	rulesSeverity  = "rules/severity"
 
+	rulesAnnotationLabel   = "rules/annotation-label"
+	rulesComparison        = "rules/comparison"
+	rulesFor               = "rules/for"
+	rulesIgnore            = "rules/ignore"
+	rulesName              = "rules/name"
+	rulesRange             = "rules/range"
+	rulesRate              = "rules/rate"
+	rulesRecordingConflict = "rules/recording-conflict"
+	rulesRegexp            = "rules/regexp"
+	rulesRequired          = "rules/required"
+	rulesSelector          = "rules/selector"
+	rulesVectorMatch       = "rules/vector-match"
+	rulesVersion           = "rules/version"
+
+	policiesSeverity = "policies/severity"
+
 	scrapeSyntax       = "scrape/syntax"
 	scrapeDuplicateJob = "scrape/duplicate-job"
 
@@ -57,17 +73,41 @@ func Checks() []Check {
 		{dashboardsUID, Error, "a dashboard has a uid that no other has"},
 		{environmentLabels, Error, "environments that share a bucket have external labels that differ"},
 		{environmentRetention, Error, "environments that share a bucket keep its blocks equally long"},
+		{policiesSeverity, Error, "policies name checks that there are, and that may be made milder"},
 		{prometheusConfig, Error, "the rendered prometheus.yml is one that Prometheus accepts"},
 		{routingConfig, Error, "the rendered alertmanager.yml is one that Alertmanager accepts"},
+		{routingEmptyReceiver, Warning, "every receiver that alerts reach tells somebody"},
+		{routingGroupInterval, Warning, "a groupInterval leaves each replica of Alertmanager its turn"},
+		{routingInhibited, Warning, "no alert keeps a page of another quiet"},
+		{routingMutedPage, Warning, "pages are not muted"},
+		{routingProof, Error, "every alert reaches its team and the on-call copy, whatever its labels"},
+		{routingShadowed, Warning, "no route takes everything from one after it"},
 		{routingTemplate, Error, "notification templates parse, run on a sample alert, and exist where they are named"},
+		{routingTwice, Warning, "no alert is sent twice to one receiver"},
+		{routingUnreachable, Warning, "the matchers of a route do not contradict each other"},
+		{routingUnusedReceiver, Warning, "every receiver is named by a route"},
+		{rulesAnnotationLabel, Warning, "a template prints only labels that the alert's expression can return"},
+		{rulesComparison, Warning, "an alert does not fire always"},
 		{rulesDocuments, Error, "a rule file is one YAML document"},
 		{rulesDuplicate, Error, "no rule stands twice"},
+		{rulesFor, Error, "an alert waits and holds on as long as the policies want"},
+		{rulesIgnore, Warning, "a comment that silences a check has a reason, and something to silence"},
+		{rulesName, Error, "names are as the policies want them"},
+		{rulesRange, Warning, "a rate looks at four scrapes or more"},
+		{rulesRate, Warning, "rates are taken before they are summed"},
+		{rulesRecordingConflict, Warning, "no two teams record the same series"},
+		{rulesRegexp, Warning, "a regexp matches what it looks like"},
+		{rulesRequired, Error, "alerts have the labels and annotations that the policies want"},
+		{rulesSelector, Error, "a selector can match something"},
 		{rulesSeverity, Error, "alerts carry a severity that the stack knows"},
 		{rulesSyntax, Error, "a rule file is one that Prometheus accepts"},
 		{rulesTeamLabel, Error, "no alert sets the label team to another team"},
+		{rulesVectorMatch, Error, "the two sides of an operation can match"},
+		{rulesVersion, Error, "rules use only what the Prometheus that runs knows"},
 		{scrapeDuplicateJob, Error, "a scrape job's name stands once in an environment"},
 		{scrapeSyntax, Error, "a scrape file is one that Prometheus accepts"},
 		{teamDuplicate, Error, "team names differ in more than case"},
 		{teamMute, Error, "a route mutes at times that its team has"},
+		{testsFailed, Error, "the unit tests of the rules pass"},
 	}
 }

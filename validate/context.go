@@ -15,6 +15,7 @@ type checkContext struct {
 	severities []string
 	globals    config.GlobalConfig // of the rendered prometheus.yml, as far as scrape configs see it
 	templates  *templateSet
+	rules      *ruleContext
 
 	globalsKey string // equal only for equal globals
 	key        string // equal only for equal contexts
@@ -29,7 +30,8 @@ func newContext(stack repolayout.Stack, templates *templateSet) *checkContext {
 	setDuration(&c.globals.ScrapeInterval, stack.Prometheus.ScrapeInterval)
 	setDuration(&c.globals.ScrapeTimeout, stack.Prometheus.ScrapeTimeout)
 	c.globalsKey = fmt.Sprint(c.globals.ScrapeInterval, c.globals.ScrapeTimeout)
-	c.key = strings.Join([]string{c.globalsKey, fmt.Sprintf("%q", c.severities), templates.key}, "\n")
+	c.rules = newRuleContext(stack, c.globals.ScrapeInterval)
+	c.key = strings.Join([]string{c.globalsKey, c.rules.key, fmt.Sprintf("%q", c.severities), templates.key}, "\n")
 	return c
 }
 

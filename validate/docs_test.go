@@ -108,13 +108,10 @@ func checkExample(t *testing.T, text string) []Finding {
 	}
 	files := map[string]string{}
 	for _, m := range blocks {
-		switch m[1] {
-		case "prometheus.yml":
+		if m[1] == "prometheus.yml" {
 			return PrometheusConfig(m[1], []byte(m[2]))
-		case "alertmanager.yml":
-			return AlertmanagerConfig(m[1], "", []byte(m[2]))
 		}
 		files[m[1]] = m[2]
 	}
-	return check(t, repoOf(files))
+	return checkRouted(t, files)
 }

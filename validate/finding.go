@@ -22,6 +22,10 @@ type Finding struct {
 	Check    string   `json:"check"` // stable id, e.g. "rules/syntax"
 	Severity Severity `json:"severity"`
 	repolayout.Pos
+	// EndLine and EndColumn are where what is wrong ends: the column is that of the
+	// character after it. They are 0 where only its beginning is known; see [Finding.Mark].
+	EndLine   int `json:"endLine,omitempty"`
+	EndColumn int `json:"endColumn,omitempty"`
 	// Owner is the team that has to act; empty when it is the whole repo's.
 	Owner   string `json:"owner,omitempty"`
 	Message string `json:"message"`
@@ -53,6 +57,8 @@ func compare(a, b Finding) int {
 		cmp.Compare(a.File, b.File),
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.EndLine, b.EndLine),
+		cmp.Compare(a.EndColumn, b.EndColumn),
 		cmp.Compare(a.Severity, b.Severity),
 		cmp.Compare(a.Check, b.Check),
 		cmp.Compare(a.Message, b.Message),

@@ -56,7 +56,7 @@ func FuzzRules(f *testing.F) {
 				}
 			}
 		}
-		if err := Print(io.Discard, findings, func(string) []byte { return []byte(content) }); err != nil {
+		if err := PrintJSON(io.Discard, findings); err != nil {
 			t.Error(err)
 		}
 	})

@@ -71,10 +71,11 @@ func BenchmarkRules(b *testing.B) {
 	})
 	b.Run("validate", func(b *testing.B) {
 		b.ReportAllocs()
+		rules := newContext(repo.Stack, new(templateMemory).check(nil)).rules
 		for b.Loop() {
 			for _, t := range repo.Teams {
 				for _, f := range t.Rules {
-					if found := checkRuleFile(t.Name, f); len(found) > 0 {
+					if found := checkRuleFile(t.Name, f, rules); len(found) > 0 {
 						b.Fatal(found)
 					}
 				}

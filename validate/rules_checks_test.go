@@ -46,18 +46,18 @@ func TestRuleDuplicates(t *testing.T) {
 - name: g
   labels: {tier: one}
   rules:
-  - {alert: A, expr: up, labels: {severity: critical}}
-  - {alert: A, expr: up, labels: {severity: warning}}
-  - {alert: A, expr: down, labels: {severity: critical, tier: one}}
+  - {alert: A, expr: up<1, labels: {severity: critical}}
+  - {alert: A, expr: up<1, labels: {severity: warning}}
+  - {alert: A, expr: down<1, labels: {severity: critical, tier: one}}
   - {record: A, expr: up}
 - name: h
   rules:
-  - {alert: A, expr: up, labels: {severity: critical}}
-  - {alert: A, expr: up, labels: {tier: one, severity: critical}}
+  - {alert: A, expr: up<1, labels: {severity: critical}}
+  - {alert: A, expr: up<1, labels: {tier: one, severity: critical}}
 `,
 		"teams/payments/rules/prod/a.yaml": "groups: [{name: g, rules: [{record: A, expr: up, labels: {tier: one}}, {record: B, expr: up}]}]\n",
 		"teams/payments/rules/dev/a.yaml":  "groups: [{name: g, rules: [{record: B, expr: up}]}]\n",
-		"teams/search/rules/a.yaml":        "groups: [{name: g, rules: [{record: B, expr: up}]}]\n",
+		"teams/search/rules/a.yaml":        "groups: [{name: g, rules: [{record: C, expr: up}]}]\n",
 	}
 	want := []string{
 		`payments: teams/payments/rules/a.yaml:7:13: error: alert "A" with the same labels stands twice in the group "g", first at line 5 [rules/duplicate] (remove one of them, or tell them apart by a label)`,
@@ -74,17 +74,17 @@ func TestTeamLabel(t *testing.T) {
 - name: g
   labels: {team: search}
   rules:
-  - {alert: A, expr: up, labels: {team: payments}}
-  - {alert: B, expr: up, labels: {team: search}}
-  - {alert: C, expr: up, labels: {team: '{{ $labels.team }}'}}
+  - {alert: A, expr: up<1, labels: {team: payments}}
+  - {alert: B, expr: up<1, labels: {team: search}}
+  - {alert: C, expr: up<1, labels: {team: '{{ $labels.team }}'}}
 - name: h
   labels: {team: search}
   rules:
   - {record: a, expr: up, labels: {team: search}}
 `, []string{
 		`3:18: error: group "g" sets the label team to "search", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
-		`6:41: error: alert "B" sets the label team to "search", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
-		`7:41: error: alert "C" sets the label team to "{{ $labels.team }}", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
+		`6:43: error: alert "B" sets the label team to "search", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
+		`7:43: error: alert "C" sets the label team to "{{ $labels.team }}", but it stands in the folder of the team "payments" [rules/team-label] (take the label out: every alert gets its folder's name; for another team's alert, move the rule there)`,
 	}}})
 }
 
@@ -92,25 +92,25 @@ func TestSeverity(t *testing.T) {
 	runRuleCases(t, []ruleCase{{"all", `groups:
 - name: g
   rules:
-  - {alert: A, expr: up, labels: {severity: critical}}
-  - {alert: B, expr: up, labels: {severity: critcal}}
-  - {alert: C, expr: up, labels: {severity: '{{ $labels.severity }}'}}
-  - {alert: D, expr: up}
+  - {alert: A, expr: up<1, labels: {severity: critical}}
+  - {alert: B, expr: up<1, labels: {severity: critcal}}
+  - {alert: C, expr: up<1, labels: {severity: '{{ $labels.severity }}'}}
+  - {alert: D, expr: up<1}
   - {record: e, expr: up, labels: {severity: page}}
 - name: h
   labels: {severity: page}
   rules:
-  - {alert: F, expr: up}
+  - {alert: F, expr: up<1}
 `, []string{
-		`5:45: error: alert "B" has the severity "critcal", which watchbill.yaml does not list: critical, warning, info [rules/severity] (did you mean "critical"?)`,
+		`5:47: error: alert "B" has the severity "critcal", which watchbill.yaml does not list: critical, warning, info [rules/severity] (did you mean "critical"?)`,
 		`10:22: error: group "h" has the severity "page", which watchbill.yaml does not list: critical, warning, info [rules/severity]`,
 	}}})
 	files := map[string]string{
 		"watchbill.yaml": "severities: [page, ticket]\n",
-		ruleFile:         "groups: [{name: g, rules: [{alert: A, expr: up, labels: {severity: page}}, {alert: B, expr: up, labels: {severity: critical}}]}]\n",
+		ruleFile:         "groups: [{name: g, rules: [{alert: A, expr: up<1, labels: {severity: page}}, {alert: B, expr: up<1, labels: {severity: critical}}]}]\n",
 	}
 	if diff := cmp.Diff([]string{
-		`payments: teams/payments/rules/a.yaml:1:116: error: alert "B" has the severity "critical", which watchbill.yaml does not list: page, ticket [rules/severity]`,
+		`payments: teams/payments/rules/a.yaml:1:120: error: alert "B" has the severity "critical", which watchbill.yaml does not list: page, ticket [rules/severity]`,
 	}, lines(check(t, repoOf(files)))); diff != "" {
 		t.Errorf("findings of another stack (-want +got):\n%s", diff)
 	}

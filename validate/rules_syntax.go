@@ -1,8 +1,10 @@
 package validate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,13 +26,14 @@ const (
 )
 
 // promQL is the parser as Prometheus runs it: without experimental features.
-var promQL = parser.NewParser(parser.Options{})
+// Calculated durations are none any more; only their option is still called so.
+var promQL = parser.NewParser(parser.Options{ExperimentalDurationExpr: true})
 
 // checkRuleFile is everything about a rule file that needs no other file.
-func checkRuleFile(team string, f *repolayout.RuleFile) (found []Finding) {
+func checkRuleFile(team string, f *repolayout.RuleFile, rules *ruleContext) (found []Finding) {
 	defer survive(&found, rulesSyntax, team, f.Path)
 	found = structureOf(team, f)
-	found = append(found, syntaxOf(team, f.Content, f.Groups)...)
+	found = append(found, syntaxOf(team, f.Content, f.Groups, rules)...)
 	return firstOf(append(found, otherDocuments(team, f)...))
 }
 
@@ -38,15 +41,16 @@ func checkRuleFile(team string, f *repolayout.RuleFile) (found []Finding) {
 // a small file can hold a million faults, and after the first few nobody reads on.
 const maxFindings = 100
 
-// firstOf sorts findings and leaves out what is too many, and says so.
+// firstOf sorts findings and leaves out what is too many, warnings before errors, and says so.
 func firstOf(found []Finding) []Finding {
 	found = Sort(found)
 	if len(found) <= maxFindings {
 		return found
 	}
+	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.Severity, b.Severity) })
 	last := found[maxFindings-1]
 	last.Message, last.Hint = "there is more like this; the rest is left out", ""
-	return append(found[:maxFindings-1:maxFindings-1], last)
+	return Sort(append(found[:maxFindings-1:maxFindings-1], last))
 }
 
 // survive turns a panic of an upstream parser into a finding: one team's file
@@ -66,17 +70,21 @@ func survive(found *[]Finding, check, owner, path string) {
 type ruleChecker struct {
 	team    string
 	content []byte
+	rules   *ruleContext
+	parser  *keepingParser
 	found   []Finding
+	judged  []Finding // by the checks of rules that Prometheus accepts
+	said    map[Severity]int
 }
 
 // syntaxOf checks the groups of one document of a file.
-func syntaxOf(team string, content []byte, groups []repolayout.RuleGroup) []Finding {
-	c := &ruleChecker{team: team, content: content}
+func syntaxOf(team string, content []byte, groups []repolayout.RuleGroup, rules *ruleContext) []Finding {
+	c := &ruleChecker{team: team, content: content, rules: rules, parser: &keepingParser{Parser: promQL}, said: map[Severity]int{}}
 	names := map[string]repolayout.Pos{}
 	for i := range groups {
 		c.group(&groups[i], names)
 	}
-	return c.found
+	return append(c.found, c.judged...)
 }
 
 func (c *ruleChecker) add(at repolayout.Pos, hint, format string, args ...any) {
@@ -108,7 +116,7 @@ func (c *ruleChecker) group(g *repolayout.RuleGroup, names map[string]repolayout
 		if at.Rule.Line == 0 {
 			at.Rule = g.Pos
 		}
-		c.rule(&g.Rules[i], at)
+		c.rule(g, &g.Rules[i], at)
 	}
 }
 
@@ -122,7 +130,7 @@ func probe(r rulefmt.Rule) []error {
 	return errs
 }
 
-func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
+func (c *ruleChecker) rule(g *repolayout.RuleGroup, r *rulefmt.Rule, at repolayout.RulePos) {
 	if len(c.found) > maxFindings {
 		return
 	}
@@ -130,6 +138,7 @@ func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
 		c.add(at.Expr, "record parts of it with rules of their own", "%s: %s", nameOf(r), why)
 		return
 	}
+	before := len(c.found)
 	c.core(r, at)
 	for name, value := range r.Labels {
 		if !isHarmless(r, name, value) {
@@ -140,6 +149,10 @@ func (c *ruleChecker) rule(r *rulefmt.Rule, at repolayout.RulePos) {
 		if r.Alert != "" && !isHarmless(r, name, value) {
 			c.text(r, placeOr(at.Annotations.At(name), at.Rule), value, rulefmt.Rule{Annotations: map[string]string{name: value}})
 		}
+	}
+	if len(c.found) == before {
+		view := ruleView{ruleContext: c.rules, checker: c, group: g, rule: r, at: at, expr: c.parser.expr}
+		view.run()
 	}
 }
 
@@ -174,7 +187,7 @@ func (c *ruleChecker) core(r *rulefmt.Rule, at repolayout.RulePos) {
 	if r.Record == "" {
 		core.Annotations = nil
 	}
-	for _, e := range core.Validate(rulefmt.RuleNode{}, model.UTF8Validation, promQL) {
+	for _, e := range core.Validate(rulefmt.RuleNode{}, model.UTF8Validation, c.parser) {
 		var parse parser.ParseErrors
 		switch err := e.Unwrap(); {
 		case errors.As(err, &parse):
@@ -217,6 +230,9 @@ func promQLHint(message string) string {
 				}
 			}
 		})
+	}
+	if strings.Contains(message, "is not enabled") || strings.Contains(message, "experimental") {
+		return "it is experimental, and behind a feature flag that Watchbill does not set: do without"
 	}
 	return ""
 }

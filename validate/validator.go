@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
@@ -15,6 +16,9 @@ import (
 // a team that changed only the files that changed are parsed. It remembers what
 // the last two runs used and no more. It is safe for concurrent use.
 type Validator struct {
+	// Now tells the day, on which comments that silence a check until then end.
+	Now func() time.Time
+
 	mu    sync.Mutex
 	run   uint64
 	teams map[string][]*teamMemory // by name, the newest last
@@ -22,7 +26,9 @@ type Validator struct {
 }
 
 // New returns a Validator that remembers nothing yet.
-func New() *Validator { return &Validator{teams: map[string][]*teamMemory{}} }
+func New() *Validator {
+	return &Validator{Now: time.Now, teams: map[string][]*teamMemory{}}
+}
 
 // teamMemory is what is known of a team, as it was with one context.
 type teamMemory struct {
@@ -32,6 +38,9 @@ type teamMemory struct {
 	files    map[fileKey][]Finding
 	findings []Finding
 	jobs     []jobUse
+	records  []recordUse
+	silences []silence
+	rules    *ruleContext
 	// dashboards are by file, as files are.
 	dashboards map[fileKey]*dashboard
 }
@@ -39,7 +48,7 @@ type teamMemory struct {
 // fileKey names what a file's findings depend on.
 type fileKey struct {
 	path, digest string
-	globals      string // of scrape files only
+	context      string // of the rest that they depend on
 }
 
 // Repo runs every check over the repo. The findings are sorted and the caller's to keep.
@@ -60,8 +69,15 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 	findings = append(findings, duplicateDashboards(memories)...)
 	findings = append(findings, sharedBuckets(repo.Environments)...)
 	findings = append(findings, sharedRetention(repo.Environments)...)
+	findings = append(findings, recordingConflicts(memories)...)
+	findings = append(findings, unknownPolicies(repo.Stack)...)
 	v.forget()
-	return Sort(findings)
+	var silences []silence
+	for _, m := range memories {
+		silences = append(silences, m.silences...)
+	}
+	findings = silenced(Sort(findings), silences, v.Now().UTC())
+	return Sort(Judge(findings, repo.Stack.Policies))
 }
 
 // remember returns what is known of each team, found out anew where it must be.
@@ -74,7 +90,7 @@ func (v *Validator) remember(teams []*repolayout.Team, c *checkContext) []*teamM
 			memories[i] = m
 			continue
 		}
-		m := &teamMemory{team: team, context: c.key, files: map[fileKey][]Finding{}, dashboards: map[fileKey]*dashboard{}}
+		m := &teamMemory{team: team, context: c.key, rules: c.rules.of(team), files: map[fileKey][]Finding{}, dashboards: map[fileKey]*dashboard{}}
 		todo = append(todo, m.fileChecks(v.teams[team.Name], c)...)
 		memories[i], fresh = m, append(fresh, m)
 	}
@@ -136,7 +152,7 @@ func (m *teamMemory) fileChecks(known []*teamMemory, c *checkContext) []*fileChe
 		todo = append(todo, &fileCheck{of: m, key: key, check: check})
 	}
 	for _, f := range m.team.Rules {
-		add(ruleFileKey(f), func() []Finding { return checkRuleFile(m.team.Name, f) })
+		add(m.ruleFileKey(f), func() []Finding { return checkRuleFile(m.team.Name, f, m.rules) })
 	}
 	for _, f := range m.team.Scrape {
 		add(scrapeFileKey(f, c), func() []Finding { return checkScrapeFile(m.team.Name, f, c.globals) })
@@ -168,7 +184,9 @@ func recallDashboard(known []*teamMemory, key fileKey) *dashboard {
 
 func dashboardKey(f *repolayout.File) fileKey { return fileKey{path: f.Path, digest: f.Digest} }
 
-func ruleFileKey(f *repolayout.RuleFile) fileKey { return fileKey{path: f.Path, digest: f.Digest} }
+func (m *teamMemory) ruleFileKey(f *repolayout.RuleFile) fileKey {
+	return fileKey{f.Path, f.Digest, m.rules.key}
+}
 
 func scrapeFileKey(f *repolayout.ScrapeFile, c *checkContext) fileKey {
 	return fileKey{f.Path, f.Digest, c.globalsKey}
@@ -179,7 +197,7 @@ func scrapeFileKey(f *repolayout.ScrapeFile, c *checkContext) fileKey {
 func (m *teamMemory) conclude(c *checkContext) {
 	m.findings = nil
 	for _, f := range m.team.Rules {
-		m.findings = append(m.findings, m.files[ruleFileKey(f)]...)
+		m.findings = append(m.findings, m.files[m.ruleFileKey(f)]...)
 	}
 	for _, f := range m.team.Scrape {
 		m.findings = append(m.findings, m.files[scrapeFileKey(f, c)]...)
@@ -193,6 +211,8 @@ func (m *teamMemory) conclude(c *checkContext) {
 	m.findings = append(m.findings, firstOf(unknownMutes(m.team))...)
 	m.findings = append(m.findings, teamReceivers(m.team, c.templates)...)
 	m.jobs = jobsOf(m.team)
+	m.records = recordsOf(m.team)
+	m.silences = silencesOf(m.team)
 }
 
 // inParallel runs the checks on every core, and returns when all are done.

@@ -35,7 +35,9 @@ func TestRepoRemembers(t *testing.T) {
 		{"one file", map[string]string{"teams/payments/rules/a.yaml": fmt.Sprintf(broken, "changed")}, []string{"teams/payments/rules/a.yaml"}},
 		{"and back", map[string]string{"teams/payments/rules/a.yaml": fmt.Sprintf(broken, "a")}, nil},
 		{"the severities", map[string]string{"watchbill.yaml": "severities: [page]\n"}, nil},
-		{"the global interval", map[string]string{"watchbill.yaml": "prometheus: {scrapeInterval: 20s}\n"}, []string{"teams/payments/scrape/a.yaml"}},
+		{"the global interval", map[string]string{"watchbill.yaml": "prometheus: {scrapeInterval: 20s}\n"}, []string{
+			"teams/payments/rules/a.yaml", "teams/payments/rules/b.yaml", "teams/payments/scrape/a.yaml", "teams/search/rules/a.yaml",
+		}},
 		{"a template", map[string]string{"alertmanager/templates/a.tmpl": `{{ define "a" }}{{ end }}`}, nil},
 	}
 	loader, v := repolayout.NewLoader(), New()

@@ -54,6 +54,7 @@ type Builder struct {
 	validator *validate.Validator
 	renderer  *render.Renderer
 	configs   configChecks
+	tests     validate.Tests
 }
 
 // New makes a builder that renders with these options.
@@ -66,10 +67,12 @@ func New(opts render.Options) *Builder {
 	}
 }
 
-// Check validates a revision for every environment and builds nothing.
+// Check validates a revision for every environment, runs the unit tests of its
+// rules, and builds nothing.
 func (b *Builder) Check(fsys fs.FS) []validate.Finding {
 	repo, problems := b.loader.Load(fsys)
-	return b.check(repo, problems, repo.Environments)
+	findings := b.check(repo, problems, repo.Environments)
+	return validate.Sort(append(findings, b.tests.Check(fsys, repo)...))
 }
 
 // LastGoodFunc answers, for a team, where its files were live last: nil when

@@ -96,6 +96,23 @@ func TestExampleIsGoodEverywhere(t *testing.T) {
 	}
 }
 
+// TestCheckRunsTests: a failing unit test is found by Check, and keeps nothing from going live.
+func TestCheckRunsTests(t *testing.T) {
+	revision := repo(t, map[string]string{
+		"teams/extra/team.yaml": teamSpec, "teams/extra/rules/a.yaml": goodRule,
+		"teams/extra/tests/a.yaml": "rule_files: [../rules/a.yaml]\ntests:\n- alert_rule_test: [{alertname: Good, eval_time: 1m, exp_alerts: [{}]}]\n",
+	})
+	b := New(render.Options{AgentImage: "watchbill"})
+	found := b.Check(revision)
+	if len(found) != 1 || found[0].Check != "tests/failed" || found[0].Owner != "extra" {
+		t.Errorf("findings: %v", found)
+	}
+	r, err := b.Build(revision, "prod", never)
+	if err != nil || len(r.Blocked)+len(r.Quarantined) > 0 {
+		t.Errorf("build: %v, %v, %v", err, r.Blocked, r.Quarantined)
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -143,6 +160,25 @@ func TestQuarantine(t *testing.T) {
 				"teams/other/team.yaml": teamSpec, "teams/other/scrape/b.yaml": job,
 			},
 			want: map[string]string{"extra": "", "other": ""},
+		},
+		{
+			name: "a team whose new routes miss one of its alerts",
+			live: map[string]string{"teams/extra/team.yaml": teamSpec, "teams/extra/rules/a.yaml": goodRule},
+			head: map[string]string{
+				"teams/extra/team.yaml":    strings.Replace(teamSpec, "  - receivers", "  - severities: [critical]\n    receivers", 1),
+				"teams/extra/rules/a.yaml": goodRule,
+			},
+			want:  map[string]string{"extra": "r1"},
+			alert: "Good",
+		},
+		{
+			name: "a warning on the routes is no reason",
+			head: map[string]string{
+				"teams/extra/team.yaml":    teamSpec + "  - severities: [critical]\n    receivers: [{slack: {channel: x, urlKey: x}}]\n",
+				"teams/extra/rules/a.yaml": goodRule,
+			},
+			want:  map[string]string{},
+			alert: "Good",
 		},
 		{
 			name:    "what is the whole repo's blocks",

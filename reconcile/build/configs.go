@@ -3,6 +3,7 @@ package build
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/watchbill/watchbill/render"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
@@ -12,14 +13,19 @@ import (
 // configChecks remembers, for each environment, the verdict on the
 // configurations that were rendered last, so that a change of a rule does not
 // load every team's routes again.
-type configChecks map[string]verdict
+type configChecks struct {
+	verdicts map[string]verdict
+	routing  validate.Routing
+}
 
 type verdict struct {
 	of       [sha256.Size]byte // the rendered configurations and the templates
 	findings []validate.Finding
 }
 
-func (c configChecks) check(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Environment) []validate.Finding {
+// check looks at what is rendered for an environment and, where the programs
+// would take it, at where it sends the teams' alerts.
+func (c *configChecks) check(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Environment) []validate.Finding {
 	prometheus, err := r.PrometheusConfig(repo, env)
 	if err != nil {
 		return []validate.Finding{unrendered(env, err)}
@@ -28,13 +34,21 @@ func (c configChecks) check(r *render.Renderer, repo *repolayout.Repo, env *repo
 	if err != nil {
 		return []validate.Finding{unrendered(env, err)}
 	}
+	found := c.verdict(r, repo, env, prometheus, alertmanager)
+	if len(validate.Blocking(found)) > 0 {
+		return found
+	}
+	return slices.Concat(found, c.routing.Check(repo, env, prometheus, alertmanager))
+}
+
+func (c *configChecks) verdict(r *render.Renderer, repo *repolayout.Repo, env *repolayout.Environment, prometheus, alertmanager []byte) []validate.Finding {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s%d %s", len(prometheus), prometheus, len(alertmanager), alertmanager)
 	for _, t := range repo.Templates {
 		fmt.Fprintf(h, "%s %s\n", t.Path, t.Digest)
 	}
 	of := [sha256.Size]byte(h.Sum(nil))
-	if last, ok := c[env.Name]; ok && last.of == of {
+	if last, ok := c.verdicts[env.Name]; ok && last.of == of {
 		return last.findings
 	}
 	findings := validate.PrometheusConfig(env.Pos.File, prometheus)
@@ -43,7 +57,10 @@ func (c configChecks) check(r *render.Renderer, repo *repolayout.Repo, env *repo
 		routing = blameRouting(r, repo, env, routing)
 	}
 	findings = append(findings, routing...)
-	c[env.Name] = verdict{of, findings}
+	if c.verdicts == nil {
+		c.verdicts = map[string]verdict{}
+	}
+	c.verdicts[env.Name] = verdict{of, findings}
 	return findings
 }
 
