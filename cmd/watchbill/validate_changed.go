@@ -58,7 +58,7 @@ func folderSince(ctx context.Context, folder, since string) (fs.FS, string, erro
 		commit = strings.TrimSpace(base)
 	}
 	if _, err := askGit(ctx, folder, "cat-file", "-e", commit+":"+repo.prefix); err != nil {
-		return nil, commit, nil
+		return nil, commit, nil //nolint:nilerr // the folder was not there yet
 	}
 	then, err := repo.at(ctx, commit)
 	return then, commit, err

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -263,7 +262,7 @@ func TestRepoFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var repo fs.FS = os.DirFS(dir)
+	repo := os.DirFS(dir)
 	got, err := repoFiles(repo)
 	if diff := cmp.Diff([]string{"teams/a/rules/b.yml", "watchbill.yaml"}, got); diff != "" || err != nil {
 		t.Errorf("(-want +got), %v:\n%s", err, diff)
