@@ -40,7 +40,7 @@ func prometheusComponent(repo *repolayout.Repo, env *repolayout.Environment) (*c
 			description:  "Scrapes, evaluates the rules and keeps the metrics; every replica does all of it.",
 			replicas:     prometheusReplicas(env),
 			programs:     []program{prometheusProgram(repo, env, shard)},
-			agent:        agent,
+			agent:        agent.of(shard),
 			storage:      &env.Prometheus.Storage,
 			graceSeconds: 600,
 		}
@@ -100,6 +100,14 @@ func prometheusAgent(env *repolayout.Environment) (agentSpec, error) {
 	}
 	store, err := objectStoreFlag(env.ObjectStore)
 	return agentSpec{ships: true, args: []string{"--data-dir=" + prometheusData, store}, env: awsKeys(env.ObjectStore)}, err
+}
+
+// of is the agent of a shard. Bundles from before there was the shard have no configuration for it.
+func (a agentSpec) of(shard int32) agentSpec {
+	if shard > 0 {
+		a.args = append(slices.Clone(a.args), "--config="+prometheusFile(shard))
+	}
+	return a
 }
 
 // sidecarProgram answers Thanos Query from its Prometheus, and ships each block that is done.

@@ -50,6 +50,7 @@ before its pod goes for good.`,
 	flags.StringVar(&opts.Dir, "dir", "/etc/watchbill/bundle", "folder shared with the process")
 	flags.StringVar(&opts.URL, "url", "http://127.0.0.1:9090", "the process, over loopback")
 	flags.StringVar(&opts.Listen, "listen", ":9533", "address of /live, /ship, /startz, /readyz, /healthz and /metrics")
+	flags.StringVar(&opts.Config, "config", "", "file of the bundle that the process is started with, if not every bundle has it: a shard's")
 	flags.StringVar(&opts.DataDir, "data-dir", "", "where Prometheus keeps its blocks, to ship them")
 	flags.StringVar(&opts.ObjectStore, "objstore.config", "", "the object store to ship to, as Thanos's YAML; keys come from the environment, as AWS's tools take them")
 	flags.StringVar(&opts.PodName, "pod-name", os.Getenv("POD_NAME"), "name in the reports; default $POD_NAME, then the host's name")

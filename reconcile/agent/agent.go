@@ -48,6 +48,9 @@ type Options struct {
 	Namespace string // where index and chunks are
 	Dir       string // the volume that is shared with the process
 	URL       string // of the process, over loopback
+	// Config is the file of the bundle that the process is started with, where that is not every bundle's: a
+	// shard's. Empty means that any bundle will do.
+	Config string
 	// User and Password are for a process that wants them to reload, as Grafana does.
 	User, Password string
 	// DataDir is where Prometheus keeps its blocks, and ObjectStore, in Thanos's

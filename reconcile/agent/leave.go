@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,10 +107,11 @@ func (a *Agent) fallSilent(ctx context.Context) error {
 	s := &a.state
 	if s.current != quiet {
 		s.left, a.shipper.snapshot = false, ""
-		if err := a.deliver(ctx, s.index.Wanted); err != nil {
+		from, err := a.last(ctx)
+		if err != nil {
 			return err
 		}
-		if err := a.volume.silence(s.index.Wanted.Digest); err != nil {
+		if err := a.volume.silence(from); err != nil {
 			return err
 		}
 		if err := a.swap(quiet); err != nil {
@@ -130,6 +132,16 @@ func (a *Agent) fallSilent(ctx context.Context) error {
 	s.dirty = false
 	a.proven.Store(true)
 	return nil
+}
+
+// last is the bundle whose external labels the samples have: what the process
+// runs, as a shard that is given up is in the wanted bundle no longer, or else the wanted one.
+func (a *Agent) last(ctx context.Context) (string, error) {
+	s := &a.state
+	if a.volume.holds(s.current, cmp.Or(a.options.Config, a.process.name+".yml")) {
+		return s.current, nil
+	}
+	return s.index.Wanted.Digest, a.deliver(ctx, s.index.Wanted)
 }
 
 // silent asks the process itself.

@@ -195,3 +195,31 @@ func TestShipperRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestShardStartsOnWhatHasItsConfiguration: the last good bundle may be from before there was the shard.
+func TestShardStartsOnWhatHasItsConfiguration(t *testing.T) {
+	const config = "prometheus-shard-1.yml"
+	old := testBundle(t, bundle.Prometheus, "1")
+	wanted := testBundle(t, bundle.Prometheus, "2", bundle.File{Path: config, Content: "global: {}\n"})
+	for name, c := range map[string]struct {
+		config string
+		want   bundle.Bundle
+	}{
+		"a shard that is new": {config, wanted},
+		"one that was there":  {"", old},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kube, dir := newFakeKube(t), t.TempDir()
+			kube.putChunks(old)
+			kube.putChunks(wanted)
+			kube.putIndex(t, wanted, &old)
+			a := newAgent(t, kube, bundle.Prometheus, dir, "http://"+freeAddress(t))
+			a.options.Config = c.config
+			start(t, a)
+			eventually(t, "ready", a.ready.Load)
+			if got := a.volume.linked(current); got != c.want.Digest {
+				t.Errorf("the process would start on %s, not %s", got, c.want.Digest)
+			}
+		})
+	}
+}

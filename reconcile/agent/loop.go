@@ -145,6 +145,9 @@ func (a *Agent) reach(ctx context.Context, goal bundle.Ref) error {
 	if err := a.deliver(ctx, goal); err != nil {
 		return err
 	}
+	if s.index != nil && goal.Digest != s.index.Wanted.Digest && !a.fits(goal.Digest) {
+		return a.reach(ctx, s.index.Wanted) // the last good is from before there was such a process
+	}
 	if goal.Digest != s.current {
 		if a.index.waiting() {
 			return errSuperseded
@@ -157,6 +160,11 @@ func (a *Agent) reach(ctx context.Context, goal bundle.Ref) error {
 	}
 	a.ready.Store(true)
 	return a.prove(ctx)
+}
+
+// fits says whether the process could start on a bundle.
+func (a *Agent) fits(digest string) bool {
+	return a.options.Config == "" || a.volume.holds(digest, a.options.Config)
 }
 
 // swap points the process's paths to another bundle. A process that was there before must reload then.

@@ -151,6 +151,9 @@ func (a *Agent) fallback(ctx context.Context, refused string) (bundle.Ref, bool)
 			continue
 		}
 		err := a.deliver(ctx, ref)
+		if err == nil && !a.fits(ref.Digest) {
+			err = fmt.Errorf("it has no %s", a.options.Config)
+		}
 		if err == nil {
 			return ref, true
 		}

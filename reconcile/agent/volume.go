@@ -72,6 +72,12 @@ func (v *volume) path(names ...string) string {
 	return filepath.Join(append([]string{v.dir}, names...)...)
 }
 
+// holds says whether the folder of a bundle has a file.
+func (v *volume) holds(digest, name string) bool {
+	_, err := os.Stat(v.path(digest, name))
+	return err == nil && digest != ""
+}
+
 // linked is the digest that a link names, and empty without such a link.
 func (v *volume) linked(link string) string {
 	target, err := os.Readlink(v.path(link))
