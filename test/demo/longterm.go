@@ -25,6 +25,9 @@ func (d *demo) keep(ctx context.Context) error {
 	d.screen.title("A Prometheus is given up: before it goes, what is in its memory goes to the object store")
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+	if err := d.withoutTLS(ctx); err != nil {
+		return err
+	}
 	var before model.Matrix
 	at := time.Now()
 	err := d.stack.Until(ctx, goes+" to have scraped a few times", func(ctx context.Context) (err error) {
@@ -52,6 +55,22 @@ func (d *demo) keep(ctx context.Context) error {
 	}
 	d.screen.ok("%s has handed its samples over, and it and its volume are gone after %.1f s", goes, time.Since(pushed).Seconds())
 	return d.answered(ctx, before, at)
+}
+
+// withoutTLS takes back what was refused.
+func (d *demo) withoutTLS(ctx context.Context) error {
+	if err := d.stack.Repo.Replace(scrapeFile, job+tls, job); err != nil {
+		return err
+	}
+	commit, err := d.stack.Deliver(ctx, "payments: not over TLS after all")
+	if err != nil {
+		return err
+	}
+	if _, err := d.stack.Await(ctx, commit); err != nil {
+		return broken("%w", err)
+	}
+	d.screen.say("the change that was refused is taken back: revision %.8s is live", commit)
+	return nil
 }
 
 // gone waits until one pod is left, and checks that it has nothing under the name of the other.

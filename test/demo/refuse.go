@@ -16,6 +16,7 @@ const (
 	scrapeFile = "teams/payments/scrape/payments.yaml"
 	job        = "  - job_name: payments\n"
 	caFile     = "/etc/payments/ca.crt"
+	tls        = "    scheme: https\n    tls_config:\n      ca_file: " + caFile + "\n"
 )
 
 // refuse pushes what only Prometheus itself can find fault with.
@@ -31,7 +32,6 @@ func (d *demo) refuse(ctx context.Context) error {
 	if err := d.stack.AwaitScraped(ctx, "payments"); err != nil {
 		return err
 	}
-	tls := "    scheme: https\n    tls_config:\n      ca_file: " + caFile + "\n"
 	if err := d.stack.Repo.Replace(scrapeFile, job, job+tls); err != nil {
 		return err
 	}
