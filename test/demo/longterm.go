@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/watchbill/watchbill/reconcile/history"
-	"github.com/watchbill/watchbill/render/bundle"
 	"github.com/watchbill/watchbill/test/stack"
 )
 
@@ -50,7 +49,7 @@ func (d *demo) keep(ctx context.Context) error {
 	}
 	d.screen.ok("live %.2f s after the push; nothing waits for what follows", took.Seconds())
 	pushed := time.Now().Add(-took)
-	if err := d.gone(ctx); err != nil {
+	if err := d.stack.AwaitGone(ctx, goes); err != nil {
 		return err
 	}
 	d.screen.ok("%s has handed its samples over, and it and its volume are gone after %.1f s", goes, time.Since(pushed).Seconds())
@@ -71,20 +70,6 @@ func (d *demo) withoutTLS(ctx context.Context) error {
 	}
 	d.screen.say("the change that was refused is taken back: revision %.8s is live", commit)
 	return nil
-}
-
-// gone waits until one pod is left, and checks that it has nothing under the name of the other.
-func (d *demo) gone(ctx context.Context) error {
-	return d.stack.Until(ctx, goes+" to go", func(ctx context.Context) error {
-		pods, err := d.stack.Pods(ctx, bundle.Prometheus)
-		if err != nil {
-			return err
-		}
-		if len(pods) != 1 {
-			return fmt.Errorf("%d pods are there", len(pods))
-		}
-		return nil
-	})
 }
 
 // answered asks Thanos Query for what the replica had.

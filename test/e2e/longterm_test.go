@@ -64,13 +64,7 @@ func TestScaleDownLosesNoSample(t *testing.T) {
 	if record.Proven[bundle.Prometheus] != "2/2" {
 		t.Errorf("proven by %s", record.Proven[bundle.Prometheus])
 	}
-	check(t, s.Until(ctx, third+" to go", func(ctx context.Context) error {
-		pods, err := s.Pods(ctx, bundle.Prometheus)
-		if err == nil && len(pods) != 2 {
-			err = fmt.Errorf("%d pods are there", len(pods))
-		}
-		return err
-	}))
+	check(t, s.AwaitGone(ctx, third))
 	t.Logf("gone %s after the commit", time.Since(at).Round(time.Second))
 	check(t, s.Until(ctx, "its samples to be answered from the bucket", func(ctx context.Context) error {
 		after, err := s.AskQuery(ctx, `{__name__=~"up|prometheus_tsdb_head_series",replica="`+third+`"}[1h]`, at, false)

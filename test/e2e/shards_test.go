@@ -55,13 +55,7 @@ func TestShardsShareTheTargets(t *testing.T) {
 
 	edit(t, prod, "replicas: 1\n  shards: 2", "replicas: 1")
 	awaitLive(t, ctx, deliver(t, ctx, "prod: one shard"))
-	check(t, s.Until(ctx, second+" to go", func(ctx context.Context) error {
-		pods, err := s.Pods(ctx, bundle.Prometheus)
-		if err == nil && len(pods) != 1 {
-			err = fmt.Errorf("%d pods are there", len(pods))
-		}
-		return err
-	}))
+	check(t, s.AwaitGone(ctx, second))
 	check(t, s.Until(ctx, "the shard's samples to be answered from the bucket", func(ctx context.Context) error {
 		after, err := s.AskQuery(ctx, `up{replica="`+second+`"}[1h]`, at, false)
 		if err != nil {

@@ -2,12 +2,14 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/common/model"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -28,6 +30,17 @@ func (s *Stack) Matrix(ctx context.Context, pod string, port int, selector strin
 		"time", strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64),
 		"dedup", strconv.FormatBool(dedup), "partial_response", "false")
 	return answer.Data.Result, err
+}
+
+// AwaitGone waits until there is no such pod any more, not even one that is ending.
+func (s *Stack) AwaitGone(ctx context.Context, pod string) error {
+	return s.Until(ctx, pod+" to be gone", func(ctx context.Context) error {
+		_, err := s.Client.CoreV1().Pods(s.Namespace).Get(ctx, pod, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return errors.Join(err, errors.New("it is still there"))
+	})
 }
 
 // AskQuery asks Thanos Query as Matrix does, whichever of its pods is first.
