@@ -62,7 +62,6 @@ func TestKilled(t *testing.T) {
 			checkVolume(t, r.dir, one, two)
 			r.checkNoMixture(t)
 			b := r.start(t)
-			checkClean(t, r.dir)
 			if make(t).Digest == good(t).Digest {
 				b.untilLive(t, two)
 			} else {
@@ -70,6 +69,8 @@ func TestKilled(t *testing.T) {
 				checkVolume(t, r.dir, one)
 			}
 			r.checkNoMixture(t)
+			b.stop() // while it runs it may be building a folder
+			checkClean(t, r.dir)
 		})
 	}
 }
