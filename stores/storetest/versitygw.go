@@ -21,6 +21,7 @@ import (
 type Server struct {
 	// Endpoint is its host:port; Dir holds its buckets as folders.
 	Endpoint, Dir string
+	users         string // the folder of its accounts
 }
 
 const gatewayVariable = "WATCHBILL_VERSITYGW"
@@ -45,7 +46,7 @@ func Versitygw(t testing.TB) Server {
 	} {
 		t.Setenv(name, value)
 	}
-	s := Server{Dir: t.TempDir()}
+	s := Server{Dir: t.TempDir(), users: t.TempDir()}
 	for range 5 { // the port may be taken before the server has it
 		s.Endpoint = freeAddress(t)
 		if s.start(t, binary) {
@@ -69,7 +70,7 @@ func freeAddress(t testing.TB) string {
 // start tells whether the server answers.
 func (s Server) start(t testing.TB, binary string) bool {
 	t.Helper()
-	command := exec.CommandContext(context.Background(), binary, "--port", s.Endpoint, "--quiet", "--keep-alive", "posix", s.Dir)
+	command := exec.CommandContext(context.Background(), binary, "--port", s.Endpoint, "--quiet", "--keep-alive", "--iam-dir", s.users, "posix", s.Dir)
 	command.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	var log lockedBuffer
 	command.Stdout, command.Stderr = &log, &log
