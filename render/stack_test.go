@@ -73,7 +73,7 @@ func TestWhatIsThere(t *testing.T) {
 		"jobs otherwise": {
 			&repolayout.Environment{
 				ObjectStore: bucket, TimeZone: "Europe/Lisbon", Ship: repolayout.JobSpec{Schedule: "never"},
-				Retain: repolayout.JobSpec{Schedule: "@daily", CatchUp: "30m"}, Compact: repolayout.CompactSpec{CatchUp: "2h"},
+				Retain: repolayout.JobSpec{Schedule: "@daily", CatchUp: "30m"}, Compact: repolayout.CompactSpec{JobSpec: repolayout.JobSpec{CatchUp: "2h"}},
 			},
 			setup{
 				[]string{"alertmanager*3 alertmanager", "prometheus*2 prometheus+sidecar"}, two,
@@ -173,7 +173,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		`index cache "lots"`:    {ObjectStore: bucket, Store: repolayout.StoreSpec{Shards: 1, IndexCache: "lots"}},
 		`deletion delay "soon"`: {ObjectStore: bucket, Store: repolayout.StoreSpec{Shards: 1}, Retention: repolayout.Retention{DeleteDelay: "soon"}},
 		`catchUp`:               {ObjectStore: bucket, Ship: repolayout.JobSpec{CatchUp: "soon"}},
-		`deadline`:              {ObjectStore: bucket, Compact: repolayout.CompactSpec{Deadline: "soon"}},
+		`deadline`:              {ObjectStore: bucket, Compact: repolayout.CompactSpec{JobSpec: repolayout.JobSpec{Deadline: "soon"}}},
 		`storage size "big"`:    {ObjectStore: bucket, Compact: repolayout.CompactSpec{Scratch: repolayout.Storage{Size: "big"}}},
 		`limits: cpu "x"`:       {ObjectStore: bucket, Retain: repolayout.JobSpec{Resources: repolayout.Resources{Limits: map[string]string{"cpu": "x"}}}},
 	} {

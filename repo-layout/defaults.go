@@ -33,7 +33,7 @@ func DefaultEnvironment() Environment {
 		TimeZone:        "UTC",
 		// At odd minutes, when fewer others begin.
 		Ship:      JobSpec{Schedule: "17 * * * *", CatchUp: "1h", Deadline: "1h"},
-		Compact:   CompactSpec{Schedule: "41 */2 * * *", CatchUp: "1h", Deadline: "6h", Downsample: new(true)},
+		Compact:   CompactSpec{JobSpec: JobSpec{Schedule: "41 */2 * * *", CatchUp: "1h", Deadline: "6h"}, Downsample: new(true)},
 		Retain:    JobSpec{Schedule: "23 3 * * *", CatchUp: "1h", Deadline: "1h"},
 		Retention: Retention{DeleteDelay: "48h"},
 	}

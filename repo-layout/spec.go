@@ -248,14 +248,7 @@ type JobSpec struct {
 
 // CompactSpec is the job that compacts.
 type CompactSpec struct {
-	// Schedule in cron's five fields, or @hourly and the like; "never" turns the job off.
-	Schedule string `json:"schedule,omitempty" jsonschema:"format=schedule"`
-	// CatchUp is how late a tick that was missed is still made up for, once.
-	CatchUp Duration `json:"catchUp,omitempty" jsonschema:"format=duration"`
-	// Deadline ends a run that takes longer.
-	Deadline Duration `json:"deadline,omitempty" jsonschema:"format=period"`
-	// Resources of the job's container.
-	Resources Resources `json:"resources,omitempty"`
+	JobSpec `json:",inline"`
 	// Scratch is the disk that blocks are joined on; it holds a whole compacted block and what it is made of.
 	Scratch Storage `json:"scratch,omitempty"`
 	// Selectors part the bucket's blocks by their external labels, such as {environment="prod"}: one run each, one after the other, and no block in two of them.
