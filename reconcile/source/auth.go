@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +21,9 @@ type Auth struct {
 	Username string
 	// Password or access token, for basic authentication over https.
 	Password Secret
+	// Token gives a password that is made anew from time to time, in the place of
+	// Password.
+	Token func(context.Context) (string, error)
 	// BearerToken is sent as "Authorization: Bearer", for hosts that want it so.
 	BearerToken Secret
 	// SSHKey is the private key, a deploy key say, and SSHPassphrase what it is
@@ -99,13 +103,18 @@ func parseURL(raw string) (*transport.Endpoint, error) {
 
 // check refuses what cannot work, or would tell a secret to everybody.
 func (a Auth) check(end *transport.Endpoint, plainHTTP bool) error {
-	web := a.Password.set() || a.BearerToken.set()
+	web := 0
+	for _, given := range []bool{a.Password.set(), a.BearerToken.set(), a.Token != nil} {
+		if given {
+			web++
+		}
+	}
 	switch {
-	case a.Password.set() && a.BearerToken.set():
-		return errors.New("reading credentials: both a password and a bearer token are given; keep one")
-	case web && end.Protocol != "https" && end.Protocol != "http":
+	case web > 1:
+		return errors.New("reading credentials: more than one of a password, a bearer token and an App is given; keep one")
+	case web > 0 && end.Protocol != "https" && end.Protocol != "http":
 		return fmt.Errorf("reading credentials: a password or token is given for a remote of kind %s, which takes none", end.Protocol)
-	case web && end.Protocol == "http" && !plainHTTP && !loopback(end.Host):
+	case web > 0 && end.Protocol == "http" && !plainHTTP && !loopback(end.Host):
 		return errors.New("reading credentials: http:// would send them readable by everyone; use https:// or allow it on purpose")
 	case end.Protocol == "ssh" && (!a.SSHKey.set() || a.KnownHosts == ""):
 		return errors.New("reading credentials: ssh needs a private key and a known_hosts file; give both")

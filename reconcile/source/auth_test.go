@@ -156,7 +156,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{"file://host/r", Auth{}, "three slashes"},
 		{"http://example.com/r.git", Auth{Password: token}, "readable by everyone"},
 		{"http://example.com/r.git", Auth{BearerToken: token}, "readable by everyone"},
-		{"https://example.com/r.git", Auth{BearerToken: token, Password: token}, "both"},
+		{"https://example.com/r.git", Auth{BearerToken: token, Password: token}, "more than one"},
 		{"git@example.com:r.git", Auth{}, "known_hosts"},
 		{"git@example.com:r.git", Auth{SSHKey: token}, "known_hosts"},
 		{"git@example.com:r.git", Auth{KnownHosts: "x"}, "known_hosts"},

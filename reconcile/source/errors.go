@@ -19,6 +19,7 @@ var (
 	ErrRepository  = errors.New("repository is not found")
 	ErrEmpty       = errors.New("repository has no commits")
 	ErrBranch      = errors.New("branch is not found")
+	ErrRef         = errors.New("reference is not found")
 	ErrCommit      = errors.New("commit is not found")
 	ErrSize        = errors.New("repository is too large")
 	ErrInUse       = errors.New("clone is used by another process")
@@ -40,6 +41,7 @@ var hints = map[error]string{
 	ErrRepository:  "check the URL, and that the credential may read the repository: many hosts hide what it may not",
 	ErrEmpty:       "push a first commit",
 	ErrBranch:      "push the branch again or follow another one",
+	ErrRef:         "the pull request may be closed, or in conflict with its base",
 	ErrCommit:      "it may have gone with a force-push; choose a commit of the branch",
 	ErrSize:        "remove what is large from the history, or raise the limit",
 	ErrInUse:       "give each process a folder of its own",
@@ -48,7 +50,7 @@ var hints = map[error]string{
 
 // waitForPerson are the kinds that no retry cures.
 var waitForPerson = []error{
-	ErrCertificate, ErrHostKey, ErrCredential, ErrRepository, ErrEmpty, ErrBranch, ErrCommit, ErrSize,
+	ErrCertificate, ErrHostKey, ErrCredential, ErrRepository, ErrEmpty, ErrBranch, ErrRef, ErrCommit, ErrSize,
 }
 
 // Error is what Fetch, At and Open fail with. Its text is free of credentials

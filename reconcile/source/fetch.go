@@ -51,6 +51,37 @@ func (s *Source) fetch(ctx context.Context) (Revision, error) {
 	return s.advance(head)
 }
 
+// fetchRef is one attempt at a reference that is not the branch. What it brings
+// stays in the clone's packs until the clone is made anew.
+func (s *Source) fetchRef(ctx context.Context, ref plumbing.ReferenceName) (Revision, error) {
+	if err := s.objects.damage(); err != nil {
+		return Revision{}, err
+	}
+	session, err := s.remote.connect(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	defer session.Close()
+	refs, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	commit, ok := refs.References[ref.String()]
+	if !ok {
+		return Revision{}, &kindError{ErrRef, "the remote does not name it"}
+	}
+	if !s.objects.has(commit) {
+		if err := s.download(ctx, session, refs, commit, false); err != nil {
+			return Revision{}, err
+		}
+	}
+	rev, err := s.revision(commit)
+	if err != nil {
+		return Revision{}, damaged(err)
+	}
+	return rev, nil
+}
+
 // advance makes head the branch's head in the clone.
 func (s *Source) advance(head plumbing.Hash) (Revision, error) {
 	rev, err := s.revision(head)

@@ -1,8 +1,10 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,9 +202,60 @@ func (o *objects) commit(h plumbing.Hash) (*object.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeCommit(found)
+}
+
+// signedCommit is a commit with its signature and what that is of.
+func (o *objects) signedCommit(h plumbing.Hash) (*object.Commit, Signed, error) {
+	found, err := o.read(h)
+	if err != nil {
+		return nil, Signed{}, err
+	}
+	c, err := decodeCommit(found)
+	if err != nil {
+		return nil, Signed{}, err
+	}
+	r, err := found.Reader()
+	if err != nil {
+		return nil, Signed{}, fmt.Errorf("reading commit %s: %w", h, err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, Signed{}, fmt.Errorf("reading commit %s: %w", h, err)
+	}
+	return c, splitSignature(raw), nil
+}
+
+func decodeCommit(found plumbing.EncodedObject) (*object.Commit, error) {
 	c, err := object.DecodeCommit(nil, found)
 	if errors.Is(err, object.ErrUnsupportedObject) {
-		return nil, &kindError{ErrCommit, h.String() + " is a " + found.Type().String()}
+		return nil, &kindError{ErrCommit, found.Hash().String() + " is a " + found.Type().String()}
 	}
 	return c, err
+}
+
+// splitSignature takes the signature out of a commit's header. The rest is,
+// byte for byte, what was signed; go-git's own encoding leaves headers out that
+// it does not know.
+func splitSignature(raw []byte) Signed {
+	var s Signed
+	header, message, _ := bytes.Cut(raw, []byte("\n\n"))
+	inside := false
+	var armor strings.Builder
+	for line := range bytes.Lines(append(header, '\n')) {
+		switch rest, begins := bytes.CutPrefix(line, []byte("gpgsig ")); {
+		case begins:
+			inside = true
+			armor.Write(rest)
+		case inside && line[0] == ' ':
+			armor.Write(line[1:])
+		default:
+			inside = false
+			s.Payload = append(s.Payload, line...)
+		}
+	}
+	s.Signature = armor.String()
+	s.Payload = append(append(s.Payload, '\n'), message...)
+	return s
 }

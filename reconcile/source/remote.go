@@ -65,7 +65,7 @@ func (r *remote) connect(ctx context.Context) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, err := r.webAuth()
+	auth, err := r.webAuth(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (r *remote) webTransport() (*http.Transport, error) {
 	return r.web, nil
 }
 
-func (r *remote) webAuth() (transport.AuthMethod, error) {
+func (r *remote) webAuth(ctx context.Context) (transport.AuthMethod, error) {
 	auth := r.opts.Auth
 	switch {
 	case auth.BearerToken.set():
@@ -113,14 +113,25 @@ func (r *remote) webAuth() (transport.AuthMethod, error) {
 		return &githttp.TokenAuth{Token: token}, err
 	case auth.Password.set():
 		password, err := r.secret(auth.Password)
-		user := auth.Username
-		if user == "" {
-			user = "x-access-token"
+		return r.basic(password), err
+	case auth.Token != nil:
+		token, err := auth.Token(ctx)
+		if err != nil {
+			return nil, &kindError{ErrCredential, err.Error()}
 		}
-		r.hide(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))
-		return &githttp.BasicAuth{Username: user, Password: password}, err
+		r.hide(token)
+		return r.basic(token), nil
 	}
 	return nil, nil
+}
+
+func (r *remote) basic(password string) *githttp.BasicAuth {
+	user := r.opts.Auth.Username
+	if user == "" {
+		user = "x-access-token"
+	}
+	r.hide(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))
+	return &githttp.BasicAuth{Username: user, Password: password}
 }
 
 // secret reads a secret and remembers to hide it.

@@ -109,12 +109,22 @@ type Revision struct {
 	Author string // name and address
 	// Message is the first line of the commit's message.
 	Message string
+	// Parents are the commits that this one follows; a merge has several.
+	Parents []string
+	// Signed is what the commit's signature speaks of.
+	Signed Signed
 	// Previous is the head that was followed before this one; empty while it is
 	// the first of a clone or, unchanged, of a process. Only Fetch knows it.
 	Previous string
 	// Forced says that Previous is no ancestor of Commit: history was rewritten.
 	Forced bool
 	FS     *FS
+}
+
+// Signed is a signature, as it stands in a commit, and what it is of.
+type Signed struct {
+	Signature string // armored, of OpenPGP or of ssh-keygen; empty if there is none
+	Payload   []byte
 }
 
 // FS is a revision's tree. It stays readable, concurrently too, until its
@@ -241,15 +251,21 @@ func (s *Source) Close() error {
 }
 
 func (s *Source) revision(h plumbing.Hash) (Revision, error) {
-	c, err := s.objects.commit(h)
+	c, signed, err := s.objects.signedCommit(h)
 	if err != nil {
 		return Revision{}, err
+	}
+	parents := make([]string, len(c.ParentHashes))
+	for i, p := range c.ParentHashes {
+		parents[i] = p.String()
 	}
 	return Revision{
 		Commit:  h.String(),
 		Time:    c.Committer.When,
 		Author:  printable(c.Author.Name+" <"+c.Author.Email+">", 200),
 		Message: firstLine(c.Message),
+		Parents: parents,
+		Signed:  signed,
 		FS:      &FS{src: s, root: c.TreeHash, time: c.Committer.When},
 	}, nil
 }
@@ -263,22 +279,42 @@ func (s *Source) fail(doing string, err error) error {
 // returns that head. It is cheap when nothing changed. When it fails, the
 // revisions had so far stay readable.
 func (s *Source) Fetch(ctx context.Context) (Revision, error) {
+	return s.exchange(ctx, "branch "+s.opts.Branch, s.fetch)
+}
+
+// FetchRef brings the commit that another reference of the remote names, the
+// result of a merge that is proposed say, and leaves the branch where it is. An
+// error of kind ErrRef says that the remote has no such reference.
+func (s *Source) FetchRef(ctx context.Context, ref string) (Revision, error) {
+	return s.exchange(ctx, printable(ref, 200), func(ctx context.Context) (Revision, error) {
+		if s.head.IsZero() { // what comes first is the whole of the clone, and that is the branch
+			if _, err := s.fetch(ctx); err != nil {
+				return Revision{}, err
+			}
+		}
+		return s.fetchRef(ctx, plumbing.ReferenceName(ref))
+	})
+}
+
+// exchange runs one fetch within its limits, and once more on a new clone if it
+// finds this one damaged.
+func (s *Source) exchange(ctx context.Context, what string, fetch func(context.Context) (Revision, error)) (Revision, error) {
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
-	rev, err := s.fetch(ctx)
+	rev, err := fetch(ctx)
 	if errors.Is(err, errDamaged) && ctx.Err() == nil {
 		s.opts.Log.Warn("clone is damaged and is made anew", "dir", s.opts.Dir, "error", err)
 		if err = s.reset(); err == nil {
-			rev, err = s.fetch(ctx)
+			rev, err = fetch(ctx)
 		}
 	}
 	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
 		}
-		return Revision{}, s.fail(fmt.Sprintf("fetching branch %s of %s", s.opts.Branch, s.remote.name), err)
+		return Revision{}, s.fail(fmt.Sprintf("fetching %s of %s", what, s.remote.name), err)
 	}
 	return rev, nil
 }
