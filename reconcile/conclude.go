@@ -252,6 +252,7 @@ func (p *pass) fail(ctx context.Context, stage string, err error) error {
 	}
 	p.metrics.failed(stage)
 	if p.settled() {
+		p.lapsed(ctx, forge.Error, "it cannot be kept as it should be: "+err.Error())
 		return err
 	}
 	return errors.Join(err, p.end(ctx, history.Failed, err.Error()))
@@ -323,7 +324,7 @@ func (p *pass) tell(ctx context.Context, commit string, state forge.State, text 
 		return
 	}
 	err := p.reporter.Report(ctx, forge.Status{
-		Commit: commit, Context: "watchbill/" + p.environment, State: state, Text: text,
+		Commit: commit, Context: "watchbill/" + p.environment, Environment: p.environment, State: state, Text: text,
 	})
 	if err != nil {
 		p.log.Warn("status is not reported", "revision", commit, "error", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/watchbill/watchbill/reconcile/forge"
 	"github.com/watchbill/watchbill/reconcile/plan"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/source"
 	"github.com/watchbill/watchbill/render"
 )
 
@@ -24,8 +25,10 @@ type Options struct {
 	Namespace string
 	Source    Source
 	Reporter  forge.Reporter
-	Render    render.Options
-	Config    *rest.Config
+	// Verify says why a revision is not trusted; nil trusts all.
+	Verify func(source.Revision) error
+	Render render.Options
+	Config *rest.Config
 	// Ask reaches the agents: directly from inside the cluster, else through the API server.
 	Ask proof.Ask
 	// Listen is the address of /metrics, /healthz, /readyz and /-/poke; empty for none.

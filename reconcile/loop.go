@@ -54,6 +54,7 @@ type Loop struct {
 	scales      func() []scale                                // the StatefulSets of Prometheus, as they are
 	release     func(ctx context.Context, claim string) error // deletes a volume claim, once its pod has gone
 	jobs        *schedule.Scheduler
+	verify      func(source.Revision) error // says why a revision is not trusted; nil trusts all
 	proofWithin time.Duration
 	poll        time.Duration
 	beat        func() // says that the loop lives, while it waits
@@ -64,6 +65,7 @@ type Loop struct {
 	head      *source.Revision        // the newest revision that was fetched
 	built     map[string]*build.Result
 	scheduled string // the revision whose jobs are run
+	lapse     lapse
 	waiting   string // for which pods that are to go, as it was told last
 }
 
@@ -79,6 +81,9 @@ func (l *Loop) Pass(ctx context.Context) error {
 	if l.head == nil {
 		return fetchErr
 	}
+	if err := p.trust(ctx); err != nil || !p.trusted && p.history.Live == nil {
+		return errors.Join(fetchErr, err)
+	}
 	if err := p.choose(); err != nil {
 		return err
 	}
@@ -93,14 +98,16 @@ func (l *Loop) Pass(ctx context.Context) error {
 	}
 	p.schedule()
 	if p.todo.Empty() && p.settled() {
+		p.witness(ctx)
 		return fetchErr
 	}
 	p.pending(ctx, "applying")
 	if err := p.apply(ctx); err != nil {
 		return p.fail(ctx, "apply", err)
 	}
-	if p.settled() {
-		return fetchErr // a drift put right; what the replicas should run is the same
+	if p.settled() { // a drift put right; what the replicas should run is the same
+		p.witness(ctx)
+		return fetchErr
 	}
 	p.pending(ctx, "waiting for proof")
 	result, err := p.prove(ctx)
@@ -114,6 +121,10 @@ func (l *Loop) dryRun(ctx context.Context) (plan.Plan, error) {
 	if err := p.fetch(ctx); err != nil {
 		return plan.Plan{}, err
 	}
+	if err := p.distrust(); err != nil {
+		return plan.Plan{}, err
+	}
+	p.trusted = true
 	if err := p.choose(); err != nil {
 		return plan.Plan{}, err
 	}
@@ -139,6 +150,7 @@ type pass struct {
 	todo         plan.Plan
 	leave        farewell
 	record       history.Record
+	trusted      bool // the newest revision is signed as it must be
 }
 
 // fetch brings the newest revision. Without the remote, the pass goes on with
@@ -174,16 +186,24 @@ func (p *pass) choose() error {
 		}
 		p.target = older
 	}
+	p.begin()
+	return nil
+}
+
+// begin starts the record of the target.
+func (p *pass) begin() {
 	p.record = history.Record{
 		Revision: p.target.Commit, Subject: p.target.Message, Seen: p.started, Stages: p.record.Stages,
 	}
-	return nil
 }
 
 // instead is the revision that is to be live in place of the newest; empty if none is.
 func (p *pass) instead() string {
 	if r := p.rollback(); r.From == p.head.Commit {
 		return r.To
+	}
+	if !p.trusted {
+		return p.history.Live.Revision
 	}
 	if was := p.history.Of(p.head.Commit); was != nil && was.Outcome.Stood() && p.history.Live != nil {
 		return p.history.Live.Revision

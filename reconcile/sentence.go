@@ -33,6 +33,8 @@ func sentence(r history.Record) (forge.State, string) {
 		return forge.Failure, "invalid, the last good runs on: " + r.Reason
 	case history.Superseded:
 		return forge.Failure, "superseded: " + r.Reason
+	case history.Untrusted:
+		return forge.Failure, "not trusted, the last good runs on: " + r.Reason
 	}
 	return forge.Error, string(r.Outcome) + ": " + r.Reason
 }

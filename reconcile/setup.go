@@ -54,7 +54,7 @@ func (d *Daemon) loop(ctx context.Context) (*Loop, func(), error) {
 		reporter: d.Reporter, teller: tell, metrics: d.metrics, log: d.Log, now: time.Now, wake: d.wake,
 		scales: pods.scales, release: releaser(d.client, d.Namespace), jobs: jobs,
 		rollback: pods.request, refusalLog: refusalFromLog(d.client, d.Namespace),
-		proofWithin: d.ProofWithin, poll: d.Poll, beat: func() { d.health.turn(time.Now()) },
+		verify: d.Verify, proofWithin: d.ProofWithin, poll: d.Poll, beat: func() { d.health.turn(time.Now()) },
 		indexes: map[string]bundle.Index{}, built: map[string]*build.Result{},
 	}
 	if err := errors.Join(view.Start(ctx), pods.start(ctx), loop.recall(ctx, d.client)); err != nil {
@@ -91,14 +91,15 @@ func (l *Loop) recall(ctx context.Context, client kubernetes.Interface) error {
 }
 
 // showProofs keeps the metric of every replica's proof true between passes, and
-// wakes the loop when a pod has left, or has gone after that.
+// wakes the loop when a pod has left, or has gone after that, and when a process
+// refuses what it should run, or does so no longer.
 func (l *Loop) showProofs(ctx context.Context) {
-	var left []string
+	var was []string
 	for {
 		reports := l.prover.Snapshot()
 		l.metrics.proven(reports)
-		if now := podsIn(reports, agent.Left); !slices.Equal(left, now) {
-			left = now
+		if now := append(podsIn(reports, agent.Left), podsIn(reports, agent.Refused)...); !slices.Equal(was, now) {
+			was = now
 			l.wake.fire()
 		}
 		select {

@@ -51,6 +51,7 @@ type world struct {
 	handedOver bool            // pods that are to leave have handed their samples over
 	seen       map[string]bool // every bundle digest that an agent ran
 	statuses   []forge.Status
+	verify     func(source.Revision) error
 }
 
 func TestMain(m *testing.M) {
@@ -317,7 +318,7 @@ func (w *world) daemon(clone string, through func(http.RoundTripper) http.RoundT
 		config.Wrap(through)
 	}
 	d, err := New(Options{
-		Environment: "prod", Namespace: w.ns, Source: repo, Reporter: w, Config: config, Ask: w.ask,
+		Environment: "prod", Namespace: w.ns, Source: repo, Reporter: w, Verify: w.verify, Config: config, Ask: w.ask,
 		Render: render.Options{AgentImage: "watchbill:test"}, Poll: time.Second, ProofWithin: 20 * time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -37,6 +37,8 @@ type Status struct {
 	Commit  string // full id
 	Context string // e.g. "watchbill/prod"; tells several statuses of a commit apart
 	State   State
+	// Environment that the status is about; empty when it is about none.
+	Environment string
 	// Text is one line for people. A forge with less room cuts it at a word.
 	Text string
 	// URL leads to more; may be empty.

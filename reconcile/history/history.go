@@ -40,6 +40,7 @@ const (
 	Unproven   Outcome = "unproven"   // applied, but not every replica has proven it by the deadline
 	Failed     Outcome = "failed"     // the apply failed; tried again
 	Superseded Outcome = "superseded" // a newer revision came before it was proven
+	Untrusted  Outcome = "untrusted"  // not signed by one whose signature is taken
 )
 
 // Final says that only another commit changes the outcome.
