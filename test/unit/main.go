@@ -1,10 +1,12 @@
 // Command unit runs every test that needs no cluster with pods: those of the
 // module and those of the local cluster's own, against the real Prometheus,
-// promtool, Alertmanager, amtool, Thanos, S3 server and API server. It builds and
-// starts what they need, and tells them where it is:
+// promtool, Alertmanager, amtool, Thanos, S3 server and API server, and GitHub's
+// own description of its API. It builds and starts what they need, and tells them
+// where it is:
 //
 //	WATCHBILL_PROMETHEUS, WATCHBILL_PROMTOOL, WATCHBILL_ALERTMANAGER, WATCHBILL_AMTOOL,
 //	WATCHBILL_THANOS, WATCHBILL_VERSITYGW, WATCHBILL_CLUSTER    programs
+//	WATCHBILL_PRISM                                             what judges by GitHub's description, see test/github
 //	WATCHBILL_TEST_KUBECONFIG                                   an API server without nodes
 //
 // Arguments go to go test. The exit code is that of go test.
@@ -27,7 +29,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	names := []string{"prometheus", "promtool", "alertmanager", "amtool", "thanos", "versitygw", "cluster"}
+	names := []string{"prometheus", "promtool", "alertmanager", "amtool", "thanos", "versitygw", "cluster", "prism"}
 	programs, err := stack.Programs(ctx, os.Stderr, names...)
 	if err != nil {
 		return err

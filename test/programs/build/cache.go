@@ -66,7 +66,24 @@ func (c cache) build(p program, entry string, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	args := append([]string{"build", "-buildvcs=false", "-o", temp + "/"}, p.args...)
+	builder := goBuild
+	if p.npm {
+		builder = npmInstall
+	}
+	done := report(progress, p.name)
+	err := builder(p, temp, progress)
+	done()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(temp, p.name)); err != nil {
+		return fmt.Errorf("find the binary: %w; a program has the name of its package's folder", err)
+	}
+	return os.Rename(temp, entry)
+}
+
+func goBuild(p program, into string, progress io.Writer) error {
+	args := append([]string{"build", "-buildvcs=false", "-o", into + "/"}, p.args...)
 	args = append(args, p.pkg)
 	if p.with != "" {
 		args = append(args, p.with)
@@ -75,16 +92,10 @@ func (c cache) build(p program, entry string, progress io.Writer) error {
 	command.Dir = p.dir
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	command.Stdout, command.Stderr = progress, progress
-	done := report(progress, p.name)
-	err := command.Run()
-	done()
-	if err != nil {
+	if err := command.Run(); err != nil {
 		return fmt.Errorf("go build: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(temp, p.name)); err != nil {
-		return fmt.Errorf("find the binary: %w; a program has the name of its package's folder", err)
-	}
-	return os.Rename(temp, entry)
+	return nil
 }
 
 // report says every ten seconds that a build goes on, until the function that it gives back is called.

@@ -22,6 +22,9 @@ func digest(p program) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.pkg, p.with, p.args)
 	files := []string{filepath.Join(p.dir, "go.mod"), filepath.Join(p.dir, "go.sum")}
+	if p.npm {
+		files = []string{filepath.Join(p.dir, "package.json"), filepath.Join(p.dir, "package-lock.json")}
+	}
 	if p.ours {
 		sources, err := sources(p)
 		if err != nil {

@@ -12,6 +12,7 @@ type program struct {
 	with string // a second package whose binary has to lie beside the first one's, or none
 	args []string
 	ours bool // built from sources of this repository, so these are part of its digest
+	npm  bool // made of npm packages, by the folder's package.json and package-lock.json
 }
 
 // kubernetes is the version that test/cluster/go.mod requires. Kubernetes's programs ask each other for it.
@@ -24,6 +25,7 @@ var programs = []program{
 	{name: "amtool", dir: "test/programs/alertmanager", pkg: "github.com/prometheus/alertmanager/cmd/amtool", args: prometheusVersion("0.31.1")},
 	{name: "thanos", dir: "test/programs/thanos", pkg: "github.com/thanos-io/thanos/cmd/thanos", args: append(prometheusVersion("0.42.4"), "-tags", "slicelabels")},
 	{name: "versitygw", dir: "test/programs/versitygw", pkg: "github.com/versity/versitygw/cmd/versitygw", args: stripped("")},
+	{name: "prism", dir: "test/github/npm", pkg: "@stoplight/prism-cli/dist/index.js", npm: true},
 	{name: "golangci-lint", dir: "test/programs/lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint", args: stripped("")},
 	{name: "cluster", dir: "test/cluster", pkg: "./cmd/cluster", with: "./cmd/pause", args: kubernetesVersion(), ours: true},
 	{name: "gitserver", dir: ".", pkg: "./test/gitserver/cmd/gitserver", args: stripped(""), ours: true},
