@@ -14,8 +14,9 @@ const (
 	agentPort     = 9533
 	agentPortName = "agent"
 
-	bundleDir     = "/etc/watchbill/bundle" // the agent keeps bundles here
-	currentBundle = bundleDir + "/current"  // and this link on the one in use
+	bundleDir = "/etc/watchbill/bundle" // the agent keeps bundles here
+	// CurrentBundle is the link on the one in use; components know their files by it.
+	CurrentBundle = bundleDir + "/current"
 )
 
 // agentSpec is what a workload's agent does beside delivering bundles, and what it needs for that.

@@ -59,7 +59,7 @@ func alertmanagerProgram(repo *repolayout.Repo, env *repolayout.Environment) pro
 
 func alertmanagerArgs(repo *repolayout.Repo, env *repolayout.Environment) []string {
 	args := []string{
-		"--config.file=" + currentBundle + "/alertmanager.yml",
+		"--config.file=" + CurrentBundle + "/alertmanager.yml",
 		"--storage.path=" + alertmanagerData,
 		"--data.retention=120h",
 		"--log.format=json",

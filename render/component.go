@@ -81,7 +81,8 @@ type port struct {
 	protocol corev1.Protocol
 	from     []string // whose pods may come, by the label app.kubernetes.io/name
 	anybody  bool     // anybody may come, as the program has a login
-	daemon   bool     // the daemon may come too
+	daemon   bool     // the daemon must come, wherever it is
+	asked    bool     // the daemon may come too, if it is in the cluster
 }
 
 // components are the parts of an environment that run all the time.

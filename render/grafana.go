@@ -48,7 +48,7 @@ providers:
     disableDeletion: false
     updateIntervalSeconds: 10
     options:
-      path: ` + currentBundle + "/" + dashboardsDir + `
+      path: ` + CurrentBundle + "/" + dashboardsDir + `
       foldersFromFilesStructure: true
 `
 
@@ -106,7 +106,7 @@ func grafanaProgram(repo *repolayout.Repo, env *repolayout.Environment) program 
 func grafanaSettings(repo *repolayout.Repo, env *repolayout.Environment) []corev1.EnvVar {
 	interval := cmp.Or(repo.Stack.Prometheus.ScrapeInterval, repolayout.DefaultStack().Prometheus.ScrapeInterval)
 	out := []corev1.EnvVar{
-		{Name: "GF_PATHS_PROVISIONING", Value: currentBundle + "/" + provisioningDir},
+		{Name: "GF_PATHS_PROVISIONING", Value: CurrentBundle + "/" + provisioningDir},
 		{Name: "GF_PATHS_DATA", Value: grafanaData},
 		{Name: "GF_PATHS_PLUGINS", Value: grafanaData + "/plugins"},
 		{Name: "GF_LOG_MODE", Value: "console"},

@@ -73,8 +73,8 @@ func (r *Renderer) networkPolicy(env *repolayout.Environment, c *component) *net
 }
 
 // peers may come to the port, or else it is open. A daemon outside the cluster
-// comes by way of the API server, whose address no policy can know; its port is
-// then open to all.
+// comes by way of the API server, whose address no policy can know; the port that
+// it must reach is then open to all.
 func (r *Renderer) peers(env *repolayout.Environment, p port) (from []networkingv1.NetworkPolicyPeer, open bool) {
 	if p.anybody || p.daemon && r.opts.DaemonNamespace == "" {
 		return nil, true
@@ -82,7 +82,7 @@ func (r *Renderer) peers(env *repolayout.Environment, p port) (from []networking
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(p.from))) {
 		from = append(from, networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: selectorOf(env, name)}})
 	}
-	if p.daemon {
+	if p.daemon || p.asked && r.opts.DaemonNamespace != "" {
 		from = append(from, networkingv1.NetworkPolicyPeer{
 			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: r.opts.DaemonNamespace}},
 			PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "watchbill"}},

@@ -61,7 +61,7 @@ func prometheusProgram(repo *repolayout.Repo, env *repolayout.Environment, shard
 		image: prometheusImage(repo).tagged(),
 		args:  prometheusArgs(repo, env, shard),
 		env:   []corev1.EnvVar{podName()}, // the value of the external label replica
-		ports: []port{{name: webPort, number: prometheusPort, from: []string{bundle.Prometheus}}},
+		ports: []port{{name: webPort, number: prometheusPort, from: []string{bundle.Prometheus}, asked: true}},
 		ready: "/-/ready", healthy: "/-/healthy",
 		user:      upstreamUser,
 		resources: env.Prometheus.Resources,
@@ -73,7 +73,7 @@ func prometheusProgram(repo *repolayout.Repo, env *repolayout.Environment, shard
 func prometheusArgs(repo *repolayout.Repo, env *repolayout.Environment, shard int32) []string {
 	defaults := repolayout.DefaultEnvironment().Prometheus
 	args := []string{
-		"--config.file=" + currentBundle + "/" + prometheusFile(shard),
+		"--config.file=" + CurrentBundle + "/" + prometheusFile(shard),
 		"--storage.tsdb.path=" + prometheusData,
 		"--storage.tsdb.retention.time=" + string(cmp.Or(env.Prometheus.Retention, defaults.Retention)),
 		"--web.enable-lifecycle",

@@ -37,7 +37,7 @@ func thanosProgram(repo *repolayout.Repo, name string, args []string, ports ...p
 
 func queryComponent(repo *repolayout.Repo, env *repolayout.Environment) *component {
 	c := &component{name: thanosQuery, pods: thanosQuery, address: "One address for all replicas' API and web pages."}
-	http := port{name: httpPort, number: queryHTTP, from: askers(env, thanosQuery)}
+	http := port{name: httpPort, number: queryHTTP, from: askers(env, thanosQuery), asked: true}
 	if hasFrontend(env) {
 		http.from = append(http.from, thanosFrontend)
 	}
@@ -144,7 +144,7 @@ func storeProgram(repo *repolayout.Repo, env *repolayout.Environment, shard int3
 		args = append(args, selector)
 	}
 	p := thanosProgram(repo, thanosStore, append(args, flagsFor(repo, storeFlags)...),
-		port{name: httpPort, number: thanosHTTP, from: []string{bundle.Prometheus}},
+		port{name: httpPort, number: thanosHTTP, from: []string{bundle.Prometheus}, asked: true},
 		port{name: grpcPort, number: thanosGRPC, from: []string{thanosQuery}})
 	p.env = awsKeys(env.ObjectStore)
 	p.resources, p.requests = env.Store.Resources, withCache("50m", 256<<20, bytes)
