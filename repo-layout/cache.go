@@ -21,11 +21,17 @@ func newCache() *cache {
 }
 
 // next begins a load.
-func (c *cache) next() { c.load++ }
+func (c *cache) next() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.load++
+}
 
 // forget drops what has gone out of use. A team in use keeps its files, so that
 // the next change to it costs one file.
 func (c *cache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for key, t := range c.teams {
 		if t.used+1 < c.load {
 			delete(c.teams, key)
@@ -67,6 +73,14 @@ func (c *cache) file(path, digest string) *loaded {
 		f.used = c.load
 	}
 	return f
+}
+
+func (c *cache) drop(files []*loaded) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range files {
+		delete(c.files, fileKey{f.Path, f.Digest})
+	}
 }
 
 func (c *cache) keepFile(f *loaded) {

@@ -21,10 +21,18 @@ func TestFinishPolicies(t *testing.T) {
     minFor: 1m
     maxFor: 1m
     maxKeepFiringFor: 0s
+  tests:
+    minCoverage: 80
+    requireFor: [critical, warning]
   severity: {rules/comparison: error, rules/range: warning, rules/regexp: off}
 `, nil},
 		{"a limit above the other", "policies: {rules: {minFor: 2h, maxFor: 1h}}\n", []string{
 			"1:28: layout/contradiction: policies.rules.minFor: 2h is more than maxFor, 1h | make it at most maxFor",
+		}},
+		{"severities that there are not", "severities: [page, ticket]\npolicies: {tests: {requireFor: [pages, info], minCoverage: 101}}\n", []string{
+			`2:33: layout/unknown-severity: policies.tests.requireFor[0]: watchbill.yaml lists no severity "pages" | did you mean "page"?`,
+			`2:40: layout/unknown-severity: policies.tests.requireFor[1]: watchbill.yaml lists no severity "info" | known here: page, ticket`,
+			`2:60: layout/bad-value: policies.tests.minCoverage: 101 cannot be used | write a whole number from 0 to 100`,
 		}},
 		{"no longest time", "policies: {rules: {minFor: 2h}}\n", nil},
 		{"forms", "policies: {rules: {alertName: '[', requiredLabels: [a-b]}, severity: {comparison: error, rules/range: fatal}}\n", []string{

@@ -22,7 +22,9 @@ func NewLoader() *Loader { return &Loader{cache: newCache()} }
 // Load reads the repo that fsys holds. The problems are sorted by place. What
 // could be read is in the repo, whatever the problems are; a team that has not
 // changed since the last load is the same pointer.
-func (l *Loader) Load(fsys fs.FS) (*Repo, []Problem) {
+func (l *Loader) Load(fsys fs.FS) (*Repo, []Problem) { return l.load(fsys, nil) }
+
+func (l *Loader) load(fsys fs.FS, outlines *Outlines) (*Repo, []Problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cache.next()
@@ -35,7 +37,7 @@ func (l *Loader) Load(fsys fs.FS) (*Repo, []Problem) {
 		return &Repo{Stack: DefaultStack()}, w.found
 	}
 	repo, problems := l.loadRoot(w)
-	teams, found := l.loadTeams(fsys, w.items)
+	teams, found := l.loadTeams(fsys, w.items, outlines)
 	repo.Teams = teams
 	problems = append(problems, found...)
 	for _, t := range teams {
@@ -62,7 +64,7 @@ func (l *Loader) LoadTeam(fsys fs.FS, name string) (*Team, []Problem) {
 		}
 		return nil, r.found
 	}
-	return l.loadTeam(fsys, item{teamDir, "teams/" + name, name, entries[i]})
+	return l.loadTeam(fsys, item{teamDir, "teams/" + name, name, entries[i]}, nil)
 }
 
 // loadRoot reads everything but the teams.
@@ -112,7 +114,7 @@ func (w *walker) missing(hasStack, hasEnvironment bool) []Problem {
 }
 
 // loadTeams loads the folders of all teams side by side.
-func (l *Loader) loadTeams(fsys fs.FS, items []item) ([]*Team, []Problem) {
+func (l *Loader) loadTeams(fsys fs.FS, items []item, outlines *Outlines) ([]*Team, []Problem) {
 	items = slices.DeleteFunc(slices.Clone(items), func(it item) bool { return it.kind != teamDir })
 	teams := make([]*Team, len(items))
 	found := make([][]Problem, len(items))
@@ -129,7 +131,7 @@ func (l *Loader) loadTeams(fsys fs.FS, items []item) ([]*Team, []Problem) {
 	for range min(runtime.GOMAXPROCS(0), len(stale)) {
 		wg.Go(func() {
 			for i := range work {
-				teams[i], found[i] = l.loadTeam(fsys, items[i])
+				teams[i], found[i] = l.loadTeam(fsys, items[i], outlines)
 			}
 		})
 	}

@@ -89,6 +89,8 @@ type Team struct {
 	Scrape     []*ScrapeFile // scrape/**, sorted by path
 	Tests      []*File       // tests/*.yaml, sorted by path
 	Dashboards []*File       // dashboards/*.json, sorted by path
+
+	whole func() *Team // of an outline
 }
 
 // RuleFile is one Prometheus rule file, with the place of everything in it.

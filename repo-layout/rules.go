@@ -18,8 +18,8 @@ func (r *report) readGroups(root *yaml.Node) []RuleGroup {
 			continue
 		}
 		groups = make([]RuleGroup, 0, len(value.Content))
-		for _, n := range value.Content {
-			groups = append(groups, r.readGroup(follow(n)))
+		for _, n := range present(value) {
+			groups = append(groups, r.readGroup(n))
 		}
 	}
 	return groups
@@ -51,11 +51,24 @@ func (r *report) readRules(g *RuleGroup, n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		return
 	}
-	g.Rules = make([]rulefmt.Rule, len(n.Content))
-	g.RulePos = make([]RulePos, len(n.Content))
-	for i, rule := range n.Content {
-		r.readRule(&g.Rules[i], &g.RulePos[i], follow(rule))
+	rules := present(n)
+	g.Rules = make([]rulefmt.Rule, len(rules))
+	g.RulePos = make([]RulePos, len(rules))
+	for i, rule := range rules {
+		r.readRule(&g.Rules[i], &g.RulePos[i], rule)
 	}
+}
+
+// present are the items of a list that are not null: the YAML library leaves
+// those out that are, and so Prometheus never sees them.
+func present(list *yaml.Node) []*yaml.Node {
+	items := make([]*yaml.Node, 0, len(list.Content))
+	for _, n := range list.Content {
+		if n = follow(n); !isNull(n) {
+			items = append(items, n)
+		}
+	}
+	return items
 }
 
 func (r *report) readRule(rule *rulefmt.Rule, pos *RulePos, n *yaml.Node) {

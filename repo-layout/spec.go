@@ -96,8 +96,18 @@ type Guard struct {
 type Policies struct {
 	// Rules is what is asked of alerts and recording rules.
 	Rules RulePolicies `json:"rules,omitempty"`
+	// Tests is what is asked of the unit tests of rules.
+	Tests TestPolicies `json:"tests,omitempty"`
 	// Severity is how grave the findings of a check are, by the check's id: error, warning, or off for none at all.
 	Severity map[string]string `json:"severity,omitempty" keys:"check" values:"checkSeverity"`
+	// Review is what the answer on a pull request may be made of.
+	Review ReviewPolicies `json:"review,omitempty"`
+}
+
+// ReviewPolicies are what the answer on a pull request may be made of. Those of the branch that it is to be merged into hold.
+type ReviewPolicies struct {
+	// LiveDataForForks lets the answer on a pull request from a fork name alerts that fire and blocks that would go; anyone may read such an answer who may read the repository.
+	LiveDataForForks bool `json:"liveDataForForks,omitempty"`
 }
 
 // RulePolicies are what a repo asks of its rules. What is left out is not asked.
@@ -116,6 +126,15 @@ type RulePolicies struct {
 	MaxFor Duration `json:"maxFor,omitempty" jsonschema:"format=duration"`
 	// MaxKeepFiringFor is the longest keep_firing_for that an alert may have.
 	MaxKeepFiringFor Duration `json:"maxKeepFiringFor,omitempty" jsonschema:"format=duration"`
+}
+
+// TestPolicies are what a repo asks of the unit tests of rules. An alert is tested
+// if a test expects it to fire.
+type TestPolicies struct {
+	// MinCoverage is how many percent of a team's alerts are tested at the least.
+	MinCoverage int32 `json:"minCoverage,omitempty" jsonschema:"minimum=0,maximum=100"`
+	// RequireFor lists severities whose alerts are all tested.
+	RequireFor []string `json:"requireFor,omitempty" jsonschema:"uniqueItems=true,format=word"`
 }
 
 // Environment is environments/NAME.yaml: one place that the repo is rendered for.

@@ -18,8 +18,8 @@ type loadedTeam struct {
 	used     uint64
 }
 
-// loadTeam reads one folder teams/NAME.
-func (l *Loader) loadTeam(fsys fs.FS, dir item) (*Team, []Problem) {
+// loadTeam reads one folder teams/NAME, or only its outline if that is known.
+func (l *Loader) loadTeam(fsys fs.FS, dir item, outlines *Outlines) (*Team, []Problem) {
 	digest := digestOf(dir.entry)
 	if known := l.cache.team(dir.within, digest); known != nil {
 		return known.team, known.problems
@@ -27,19 +27,37 @@ func (l *Loader) loadTeam(fsys fs.FS, dir item) (*Team, []Problem) {
 	w := &walker{fsys: fsys, report: report{file: dir.path, owner: dir.within}}
 	w.nameOK(dir.within, "team")
 	w.walk(dir.path, "", teamLayout)
+	if outlines != nil {
+		if t, problems := l.outline(outlines, w, dir, digest); t != nil {
+			return t, problems
+		}
+	}
 	files := make([]*loaded, 0, len(w.items))
 	for _, it := range w.items {
 		files = append(files, l.file(fsys, it, dir.within))
 	}
 	if digest == "" {
-		digest = folderDigest(w, files)
+		digests := make([]string, 0, len(files))
+		for _, f := range files {
+			digests = append(digests, f.Digest)
+		}
+		digest = folderDigest(w, digests)
 		if known := l.cache.team(dir.within, digest); known != nil {
 			return known.team, known.problems
 		}
 	}
 	t := newTeam(dir.within, digest, w, files)
+	if outlines != nil && outlines.Visit != nil {
+		outlines.Visit(t.team)
+		l.cache.drop(files)
+		o := outlineOf(t.team, t.problems)
+		return l.outlined(&o, w, dir, digest), t.problems
+	}
 	if !w.broken && !slices.ContainsFunc(files, func(f *loaded) bool { return f.passing }) {
 		l.cache.keepTeam(t)
+		if outlines != nil {
+			outlines.Keep(dir.within, digest, outlineOf(t.team, t.problems))
+		}
 	}
 	return t.team, t.problems
 }
@@ -78,13 +96,13 @@ func newTeam(name, digest string, w *walker, files []*loaded) *loadedTeam {
 
 // folderDigest covers the content of every file that was read and the name of
 // everything else, for file systems that know no digests of folders.
-func folderDigest(w *walker, files []*loaded) string {
+func folderDigest(w *walker, digests []string) string {
 	h := sha256.New()
 	for _, name := range w.seen {
 		fmt.Fprintf(h, "%q\n", name)
 	}
-	for _, f := range files {
-		fmt.Fprintf(h, "%q %s\n", f.Path, f.Digest)
+	for i, it := range w.items {
+		fmt.Fprintf(h, "%q %s\n", it.path, digests[i])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -17,11 +17,13 @@ type checkContext struct {
 	templates  *templateSet
 	rules      *ruleContext
 
-	globalsKey string // equal only for equal globals
-	key        string // equal only for equal contexts
+	folders []string // of Prometheus's pod, that patches mount
+
+	scrapeKey string // equal only for equal globals and folders
+	key       string // equal only for equal contexts
 }
 
-func newContext(stack repolayout.Stack, templates *templateSet) *checkContext {
+func newContext(stack repolayout.Stack, patches []*repolayout.File, templates *templateSet) *checkContext {
 	c := &checkContext{severities: stack.Severities, templates: templates}
 	if len(c.severities) == 0 {
 		c.severities = repolayout.DefaultStack().Severities
@@ -29,10 +31,18 @@ func newContext(stack repolayout.Stack, templates *templateSet) *checkContext {
 	c.globals = config.DefaultGlobalConfig
 	setDuration(&c.globals.ScrapeInterval, stack.Prometheus.ScrapeInterval)
 	setDuration(&c.globals.ScrapeTimeout, stack.Prometheus.ScrapeTimeout)
-	c.globalsKey = fmt.Sprint(c.globals.ScrapeInterval, c.globals.ScrapeTimeout)
+	c.folders = mountedFolders(patches)
+	c.scrapeKey = fmt.Sprintf("%s %s %q", c.globals.ScrapeInterval, c.globals.ScrapeTimeout, c.folders)
 	c.rules = newRuleContext(stack, c.globals.ScrapeInterval)
-	c.key = strings.Join([]string{c.globalsKey, c.rules.key, fmt.Sprintf("%q", c.severities), templates.key}, "\n")
+	c.key = strings.Join([]string{c.scrapeKey, c.rules.key, fmt.Sprintf("%q", c.severities), templates.key}, "\n")
 	return c
+}
+
+// onlySyntax leaves out all but the checks that promtool makes of rules.
+func (c *checkContext) onlySyntax() {
+	rules := *c.rules
+	rules.onlySyntax, rules.key = true, "only syntax"
+	c.rules, c.key = &rules, "only syntax"
 }
 
 // setDuration leaves the default where the stack says nothing, or nothing that

@@ -18,6 +18,7 @@ type dashboard struct {
 	team     string
 	uid      string // empty where there is none, or it is of the wrong form
 	at       repolayout.Pos
+	uses     []metricUse // of recorded series
 	findings []Finding
 }
 
@@ -65,6 +66,9 @@ func checkDashboard(team string, f *repolayout.File) dashboard {
 	default:
 		d.uid = uid
 	}
+	asked := readDashboard(team, f, looksRecorded)
+	d.uses = asked.uses
+	d.findings = firstOf(append(d.findings, asked.found...))
 	return d
 }
 

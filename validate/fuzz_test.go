@@ -32,7 +32,7 @@ var ruleSeeds = []string{
 	"groups:\n- &a {name: g, rules: [{record: a, expr: up}]}\n- {<<: *a, name: h}\n",
 	"groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'up{', annotations: {a: '{{ end }}'}}\n---\ngroups: []\n",
 	"groups: [{name: g, rules: [{alert: A, expr: up, for: 5 m, lables: {}}]}]",
-	"groups: ~", "", "---\n", "groups: [{name: 1, rules: [{record: true, expr: 2006-01-02}]}]",
+	"groups: ~", "", "---\n", "groups:\n-", "groups: [{name: g, rules: [~]}]", "groups: [{name: 1, rules: [{record: true, expr: 2006-01-02}]}]",
 	"groups: [{name: g, rules: [{alert: A, expr: up, annotations: {a: ~, b: !!binary YQ==}}]}]",
 }
 

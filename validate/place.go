@@ -29,17 +29,6 @@ func (f *Finding) Mark(content []byte, scalar repolayout.Pos, value string, from
 	}
 }
 
-// placeIn finds where the byte at offset of a YAML scalar's value stands in the
-// file, given where the scalar begins.
-func placeIn(content []byte, scalar repolayout.Pos, value string, offset int) repolayout.Pos {
-	if offset > len(value) {
-		return scalar
-	}
-	var f Finding
-	f.Mark(content, scalar, value, offset, offset)
-	return f.Pos
-}
-
 // originsOf is where each byte of the value comes from, counted from the
 // scalar's start, which is given too.
 func originsOf(content []byte, scalar repolayout.Pos, value string) (origins []origin, start int, ok bool) {

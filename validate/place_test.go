@@ -10,6 +10,17 @@ import (
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
+// placeIn finds where the byte at offset of a YAML scalar's value stands in the
+// file, given where the scalar begins.
+func placeIn(content []byte, scalar repolayout.Pos, value string, offset int) repolayout.Pos {
+	if offset > len(value) {
+		return scalar
+	}
+	var f Finding
+	f.Mark(content, scalar, value, offset, offset)
+	return f.Pos
+}
+
 // TestPlaceIn marks a place in the source by ^ and says at which byte of the value it stands.
 func TestPlaceIn(t *testing.T) {
 	tests := []struct{ name, yaml, value string }{

@@ -36,7 +36,7 @@ func (r *routed) inhibited(repo *repolayout.Repo, env *repolayout.Environment) [
 	if !r.tree.inhibits {
 		return nil
 	}
-	alerts := routes.Alerts(repo, env)
+	alerts := routes.Alerts(repo.WithTeams(wholeTeams(repo.Teams)), env)
 	places := make(map[[2]string]repolayout.Pos, len(alerts))
 	for i := range alerts {
 		if key := [2]string{alerts[i].Team, alerts[i].Name}; places[key].File == "" {
@@ -44,7 +44,7 @@ func (r *routed) inhibited(repo *repolayout.Repo, env *repolayout.Environment) [
 		}
 	}
 	var out []Finding
-	for _, i := range r.tree.tree.Inhibited(alerts, r.sender, routes.NewKnower(), gravest(r.severities)...) {
+	for _, i := range r.tree.routes().Inhibited(alerts, r.sender, routes.NewKnower(), gravest(r.severities)...) {
 		f := Finding{
 			Check: routingInhibited, Severity: Warning, Owner: i.Team, Pos: places[[2]string{i.Team, i.Alert}],
 			Message: fmt.Sprintf("a page of alert %q may be kept quiet by %s (%s)", i.Alert, strings.Join(i.Sources, ", "), i.Rule),
@@ -55,5 +55,11 @@ func (r *routed) inhibited(repo *repolayout.Repo, env *repolayout.Environment) [
 		}
 		out = append(out, f)
 	}
+	return out
+}
+
+func wholeTeams(teams []*repolayout.Team) []*repolayout.Team {
+	out := make([]*repolayout.Team, len(teams))
+	inParallel(len(teams), func(i int) { out[i] = teams[i].Whole() })
 	return out
 }

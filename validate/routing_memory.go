@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/memory"
 	"github.com/watchbill/watchbill/validate/routes"
 )
 
@@ -22,6 +24,8 @@ type Routing struct {
 	// Now tells the day, on which comments that silence a check until then end;
 	// nil is the clock.
 	Now func() time.Time
+	// Memory keeps what was proven for another process; nil keeps nothing.
+	Memory *memory.Memory
 
 	known map[string][]*routed // by environment, the newest last
 }
@@ -32,9 +36,10 @@ const keepRouted = 2
 
 // routed is what is known of one environment.
 type routed struct {
-	env  string
-	of   [sha256.Size]byte // all that the findings depend on but the teams
-	tree *routedTree
+	env    string
+	of     [sha256.Size]byte // all that the findings depend on but the teams
+	tree   *routedTree
+	memory *memory.Memory
 	// sender is what Prometheus does to alerts; severities are the stack's.
 	sender     *routes.Sender
 	severities []string
@@ -47,9 +52,15 @@ type routed struct {
 
 // routedTree is what is known of one alertmanager.yml, which environments may share.
 type routedTree struct {
-	of       [sha256.Size]byte
-	tree     *routes.Tree
-	findings []Finding
+	of [sha256.Size]byte
+	// routes are read when they are asked for.
+	routes func() *routes.Tree
+	treeFound
+}
+
+// treeFound is what is to be said of the routes themselves, wherever they stand.
+type treeFound struct {
+	findings []routes.Finding
 	// inhibits says that an inhibition rule may keep a page quiet.
 	inhibits bool
 }
@@ -87,7 +98,7 @@ func (r *Routing) routed(repo *repolayout.Repo, env *repolayout.Environment, pro
 	if i >= 0 && slices.Equal(known[i].teams, repo.Teams) {
 		return known[i]
 	}
-	now := &routed{env: env.Name, of: of, severities: repo.Stack.Severities, onCall: len(repo.Stack.OnCall.Receivers) > 0}
+	now := &routed{env: env.Name, of: of, memory: r.Memory, severities: repo.Stack.Severities, onCall: len(repo.Stack.OnCall.Receivers) > 0}
 	var before map[*repolayout.Team]*teamProof
 	if i >= 0 {
 		now.tree, now.sender, before = known[i].tree, known[i].sender, known[i].proofs
@@ -101,7 +112,7 @@ func (r *Routing) routed(repo *repolayout.Repo, env *repolayout.Environment, pro
 		}
 	}
 	now.prove(repo, env, before)
-	now.findings = slices.Concat(now.tree.findings, now.proven(), now.inhibited(repo, env))
+	now.findings = slices.Concat(now.tree.placed(repo), now.proven(), now.inhibited(repo, env))
 	return now
 }
 
@@ -127,17 +138,35 @@ func (r *Routing) treeOf(repo *repolayout.Repo, alertmanager []byte) (*routedTre
 			}
 		}
 	}
+	out := &routedTree{of: of, routes: sync.OnceValue(func() *routes.Tree {
+		tree, _ := routes.Load(alertmanager) // it was read before
+		return tree
+	})}
+	key := memory.KeyOf("routes", string(of[:]))
+	if found, ok := memory.Recall[treeFound](r.Memory, key); ok {
+		out.treeFound = found
+		return out, nil
+	}
 	tree, err := routes.Load(alertmanager)
 	if err != nil {
 		return nil, fmt.Errorf("read the routes: %w", err)
 	}
-	out := &routedTree{of: of, tree: tree, inhibits: mayInhibit(alertmanager, gravest(repo.Stack.Severities))}
-	for _, f := range tree.Findings(gravest(repo.Stack.Severities)...) {
+	out.routes = func() *routes.Tree { return tree }
+	out.inhibits = mayInhibit(alertmanager, gravest(repo.Stack.Severities))
+	out.findings = tree.Findings(gravest(repo.Stack.Severities)...)
+	memory.Keep(r.Memory, key, out.treeFound)
+	return out, nil
+}
+
+// placed are the findings where the teams wrote what they are about.
+func (t *routedTree) placed(repo *repolayout.Repo) []Finding {
+	var out []Finding
+	for _, f := range t.findings {
 		if found, ok := routeFinding(repo, f); ok {
-			out.findings = append(out.findings, found)
+			out = append(out, found)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // gravest are the severities that nobody may miss: the gravest.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/memory"
 	"github.com/watchbill/watchbill/validate/routes"
 )
 
@@ -19,21 +20,29 @@ type teamProof struct {
 // which that is not known from before.
 func (r *routed) prove(repo *repolayout.Repo, env *repolayout.Environment, before map[*repolayout.Team]*teamProof) {
 	r.teams, r.proofs = slices.Clone(repo.Teams), make(map[*repolayout.Team]*teamProof, len(repo.Teams))
-	var todo []*fileCheck
-	var fresh []*teamProof
-	for _, team := range repo.Teams {
-		proof := before[team]
-		if proof == nil {
-			proof = &teamProof{silences: slices.DeleteFunc(silencesOf(team), func(s silence) bool { return !strings.HasPrefix(s.check, "routing/") })}
-			fresh = append(fresh, proof)
-			todo = append(todo, &fileCheck{check: func() []Finding { return r.proveTeam(repo, env, team) }})
+	proofs := make([]*teamProof, len(repo.Teams))
+	inParallel(len(proofs), func(i int) {
+		team := repo.Teams[i]
+		if proofs[i] = before[team]; proofs[i] == nil {
+			proofs[i] = r.proofOf(repo, env, team)
 		}
-		r.proofs[team] = proof
+	})
+	for i, team := range repo.Teams {
+		r.proofs[team] = proofs[i]
 	}
-	inParallel(todo)
-	for i, proof := range fresh {
-		proof.findings = todo[i].found
+}
+
+// proofOf is a team's proof, out of the memory if it is there.
+func (r *routed) proofOf(repo *repolayout.Repo, env *repolayout.Environment, team *repolayout.Team) *teamProof {
+	key := memory.KeyOf("proof", env.Name, string(r.of[:]), team.Name, team.Digest)
+	if proof, ok := memory.Recall[teamProof](r.memory, key); ok && team.Digest != "" {
+		return &proof
 	}
+	team = team.Whole()
+	proof := teamProof{silences: slices.DeleteFunc(silencesOf(team), func(s silence) bool { return !strings.HasPrefix(s.check, "routing/") })}
+	proof.findings = r.proveTeam(repo, env, team)
+	memory.Keep(r.memory, key, proof)
+	return &proof
 }
 
 func (r *routed) proven() []Finding {
@@ -47,7 +56,7 @@ func (r *routed) proven() []Finding {
 func (r *routed) proveTeam(repo *repolayout.Repo, env *repolayout.Environment, team *repolayout.Team) (found []Finding) {
 	defer survive(&found, routingProof, team.Name, team.Spec.Pos.File)
 	in := routes.Input{
-		Tree: r.tree.tree, Sender: r.sender, Severities: r.severities,
+		Tree: r.tree.routes(), Sender: r.sender, Severities: r.severities,
 		Alerts: routes.Alerts(repo.WithTeams([]*repolayout.Team{team}), env),
 	}
 	if r.onCall {

@@ -71,13 +71,13 @@ func TestTemplates(t *testing.T) {
 			`alertmanager/templates/a.tmpl:2:3: error: missing value for if [routing/template]`,
 		}},
 		{"unknown function", "{{ define \"a\" }}\n  {{ toUppr .Status }}\n{{ end }}", []string{
-			`alertmanager/templates/a.tmpl:2:3: error: function "toUppr" not defined [routing/template] (did you mean "toUpper"?)`,
+			`alertmanager/templates/a.tmpl:2:6: error: function "toUppr" not defined [routing/template] (did you mean "toUpper"?)`,
 		}},
 		{"unknown field", "{{ define \"a\" }}\nä {{ .Status }} {{ .Labels.x }} {{ .Alertz }}\n{{ end }}", []string{
-			`alertmanager/templates/a.tmpl:2:27: error: .Labels.x: can't evaluate field Labels in Data [routing/template]`,
+			`alertmanager/templates/a.tmpl:2:20: error: .Labels.x: can't evaluate field Labels in Data [routing/template]`,
 		}},
 		{"an alert's field in one of Alertmanager's own", "{{ define \"slack.default.text\" }}{{ .Labels.x }}{{ end }}", []string{
-			`alertmanager/templates/a.tmpl:1:44: error: .Labels.x: can't evaluate field Labels in Data [routing/template]`,
+			`alertmanager/templates/a.tmpl:1:37: error: .Labels.x: can't evaluate field Labels in Data [routing/template]`,
 		}},
 		{"field of an alert, when resolved", `{{ define "a" }}{{ range .Alerts.Resolved }}{{ .Value }}{{ end }}{{ end }}`, []string{
 			`alertmanager/templates/a.tmpl:1:48: error: .Value: can't evaluate field Value in Alert [routing/template]`,
@@ -88,7 +88,7 @@ func TestTemplates(t *testing.T) {
 		{"newer", `{{ define "a" }}{{ dict "a" 1 }}{{ .NotificationReason }}{{ .GroupLabels.Values.Join "," }}{{ template "slack.default.color" . }}{{ $.RouteLabels }}{{ end }}`, []string{
 			`alertmanager/templates/a.tmpl:1:20: error: the function "dict" is newer than Alertmanager 0.31 [routing/template]`,
 			`alertmanager/templates/a.tmpl:1:36: error: the field "NotificationReason" is newer than Alertmanager 0.31 [routing/template]`,
-			`alertmanager/templates/a.tmpl:1:73: error: the field "Join" is newer than Alertmanager 0.31 [routing/template]`,
+			`alertmanager/templates/a.tmpl:1:80: error: the field "Join" is newer than Alertmanager 0.31 [routing/template]`,
 			`alertmanager/templates/a.tmpl:1:104: error: no template is called "slack.default.color" [routing/template] (did you mean "slack.default.footer"?)`,
 			`alertmanager/templates/a.tmpl:1:134: error: the field "RouteLabels" is newer than Alertmanager 0.31 [routing/template]`,
 		}},

@@ -71,7 +71,7 @@ func BenchmarkRules(b *testing.B) {
 	})
 	b.Run("validate", func(b *testing.B) {
 		b.ReportAllocs()
-		rules := newContext(repo.Stack, new(templateMemory).check(nil)).rules
+		rules := newContext(repo.Stack, nil, new(templateMemory).check(nil)).rules
 		for b.Loop() {
 			for _, t := range repo.Teams {
 				for _, f := range t.Rules {

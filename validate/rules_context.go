@@ -20,6 +20,7 @@ type ruleContext struct {
 	alertName, recordName *regexp.Regexp    // nil where any name will do
 	interval              time.Duration     // the shortest between two scrapes of a target
 	version               release           // of Prometheus
+	onlySyntax            bool              // whether Prometheus accepts the rules, and no more
 
 	key string // equal only for equal contexts
 }

@@ -124,8 +124,8 @@ func rulefmtFindings(owner string, f *repolayout.File, d document, err error) []
 	}
 	var parse parser.ParseErrors
 	if errors.As(err, &parse) && len(parse) > 0 {
-		query := parse[0].Query
-		finding.Pos = placeIn(f.Content, finding.Pos, query, clamp(parse[0].PositionRange.Start, len(query)))
+		from, to := errorSpan(parse[0].Query, &parse[0])
+		finding.Mark(f.Content, finding.Pos, parse[0].Query, from, to)
 	}
 	return []Finding{finding}
 }

@@ -27,6 +27,9 @@ func runExprCases(t *testing.T, rule string, cases []exprCase) {
 			content := "groups:\n- name: g\n  rules:\n  - " + rule + "\n    expr: |\n" + indent + strings.ReplaceAll(tt.expr, "\n", "\n"+indent) + "\n"
 			var got []string
 			for _, f := range check(t, repoOf(map[string]string{ruleFile: content})) {
+				if f.Check == rulesMissingRecord { // what records the series is left out here
+					continue
+				}
 				got = append(got, fmt.Sprintf("%d:%d-%d:%d %s %s: %s | %s",
 					f.Line-5, f.Column-len(indent), f.EndLine-5, f.EndColumn-len(indent), f.Severity, f.Check, f.Message, f.Hint))
 			}
@@ -264,7 +267,7 @@ func TestVersion(t *testing.T) {
 
 func TestExperimental(t *testing.T) {
 	runExprCases(t, "record: a", []exprCase{{"a function", `sum(info(b))`, []string{
-		`1:5--5:-6 error rules/syntax: record "a": could not parse expression: function "info" is not enabled | it is experimental, and behind a feature flag that Watchbill does not set: do without`,
+		`1:5-1:9 error rules/syntax: record "a": could not parse expression: function "info" is not enabled | it is experimental, and behind a feature flag that Watchbill does not set: do without`,
 	}}})
 }
 

@@ -11,12 +11,12 @@ import (
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
-// A comment in a rule file silences one check for one rule:
+// A comment in a rule or scrape file silences one check for one rule or job:
 //
 //	# watchbill:ignore CHECK-ID [until=YYYY-MM-DD] reason
 //
-// It stands on a line of the rule or right above it; above a group, it speaks of
-// the group's own keys.
+// It stands on a line of the rule or job or right above it; above a group, it
+// speaks of the group's own keys, and above all of them of the file as a whole.
 const ignoreMark = "watchbill:ignore"
 
 var ignoreComment = regexp.MustCompile(`#[ \t]*` + ignoreMark + `\b[ \t]*([^\n\r]*)`)
@@ -31,29 +31,39 @@ type silence struct {
 	wrong, hint string    // why it silences nothing
 }
 
-// silencesOf reads the comments of a team's rule files.
+// silencesOf reads the comments of a team's rule and scrape files.
 func silencesOf(team *repolayout.Team) []silence {
 	var out []silence
 	for _, f := range team.Rules {
-		if !bytes.Contains(f.Content, []byte(ignoreMark)) {
+		if bytes.Contains(f.Content, []byte(ignoreMark)) {
+			out = append(out, silencesIn(team.Name, f.File, startsOf(f))...)
+		}
+	}
+	for _, f := range team.Scrape {
+		if bytes.Contains(f.Content, []byte(ignoreMark)) {
+			out = append(out, silencesIn(team.Name, f.File, jobStarts(f.Content))...)
+		}
+	}
+	return out[:min(len(out), maxFindings*10)]
+}
+
+// silencesIn reads the comments of a file, given the lines at which its parts begin.
+func silencesIn(owner string, f *repolayout.File, starts []int) []silence {
+	var out []silence
+	lines := bytes.Split(f.Content, []byte("\n"))
+	for i, text := range lines {
+		m := ignoreComment.FindSubmatchIndex(text)
+		if m == nil {
 			continue
 		}
-		lines := bytes.Split(f.Content, []byte("\n"))
-		starts := startsOf(f)
-		for i, text := range lines {
-			m := ignoreComment.FindSubmatchIndex(text)
-			if m == nil {
-				continue
-			}
-			if len(out) == maxFindings*10 {
-				return out
-			}
-			s := parseSilence(string(text[m[2]:m[3]]))
-			s.owner = team.Name
-			s.at = repolayout.Pos{File: f.Path, Line: i + 1, Column: len([]rune(string(text[:m[0]]))) + 1}
-			s.first, s.last = linesOf(starts, lines, i+1)
-			out = append(out, s)
+		if len(out) == maxFindings*10 {
+			break
 		}
+		s := parseSilence(string(text[m[2]:m[3]]))
+		s.owner = owner
+		s.at = repolayout.Pos{File: f.Path, Line: i + 1, Column: len([]rune(string(text[:m[0]]))) + 1}
+		s.first, s.last = linesOf(starts, lines, i+1)
+		out = append(out, s)
 	}
 	return out
 }
@@ -166,7 +176,7 @@ func silenced(findings []Finding, silences []silence, today time.Time) []Finding
 	for i := range silences {
 		if s := &silences[i]; s.wrong != "" {
 			kept = append(kept, s.finding(s.wrong, s.hint))
-		} else if !used[i] && full[s.at.File] < maxFindings && !strings.HasPrefix(s.check, "routing/") { // else its finding may be among those left out, or be made elsewhere
+		} else if !used[i] && full[s.at.File] < maxFindings && !madeElsewhere(s.check) { // else its finding may be among those left out, or be made elsewhere
 			kept = append(kept, s.finding("it silences nothing: "+s.check+" finds nothing here", "take the comment out"))
 		}
 	}

@@ -93,6 +93,14 @@ func (c *ruleChecker) add(at repolayout.Pos, hint, format string, args ...any) {
 	})
 }
 
+// addIn reports something about a part of a value.
+func (c *ruleChecker) addIn(where spot, hint, format string, args ...any) {
+	c.add(where.at, hint, format, args...)
+	if where.at.Line > 0 {
+		c.found[len(c.found)-1].Mark(c.content, where.at, where.value, where.from, where.to)
+	}
+}
+
 // group is RuleGroups.Validate for one group; upstream's takes a type that it does not export.
 func (c *ruleChecker) group(g *repolayout.RuleGroup, names map[string]repolayout.Pos) {
 	if first, ok := names[g.Name]; ok {
@@ -150,7 +158,7 @@ func (c *ruleChecker) rule(g *repolayout.RuleGroup, r *rulefmt.Rule, at repolayo
 			c.text(r, placeOr(at.Annotations.At(name), at.Rule), value, rulefmt.Rule{Annotations: map[string]string{name: value}})
 		}
 	}
-	if len(c.found) == before {
+	if len(c.found) == before && !c.rules.onlySyntax {
 		view := ruleView{ruleContext: c.rules, checker: c, group: g, rule: r, at: at, expr: c.parser.expr}
 		view.run()
 	}
@@ -213,9 +221,13 @@ func (c *ruleChecker) expression(r *rulefmt.Rule, at repolayout.RulePos, errs pa
 	if len(errs) == 0 {
 		return
 	}
-	place := placeIn(c.content, at.Expr, r.Expr, clamp(errs[0].PositionRange.Start, len(r.Expr)))
 	message := fmt.Sprint(errs[0].Err)
-	c.add(placeOr(place, at.Rule), promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
+	if at.Expr.Line == 0 {
+		c.add(at.Rule, promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
+		return
+	}
+	from, to := errorSpan(r.Expr, &errs[0])
+	c.addIn(spot{at.Expr, r.Expr, from, to}, promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
 }
 
 func clamp(p posrange.Pos, most int) int { return max(0, min(int(p), most)) }

@@ -136,7 +136,7 @@ func TestRuleSyntax(t *testing.T) {
 `, []string{
 			`3:22: error: group "g": invalid label name: __name__ [rules/syntax]`,
 			`8:13: error: alert "Down": label "pod": unclosed action [rules/syntax]`,
-			`10:17: error: alert "Down": annotation "summary": function "humanise" not defined [rules/syntax] (did you mean "humanize"?)`,
+			`10:20: error: alert "Down": annotation "summary": function "humanise" not defined [rules/syntax] (did you mean "humanize"?)`,
 			`13:11: error: alert "Down": annotation "description": unexpected {{end}} [rules/syntax]`,
 			`14:11: error: alert "Down": invalid annotation name:  [rules/syntax]`,
 		}},

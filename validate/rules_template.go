@@ -76,22 +76,7 @@ func (c *ruleChecker) text(r *rulefmt.Rule, at repolayout.Pos, value string, par
 			c.add(at, "", "%s: %v", nameOf(r), err)
 			continue
 		}
-		c.add(c.lineOf(at, value, line), functionHint(what, maps.Keys(alertFuncs())), "%s: %s%s", nameOf(r), which, what)
+		from, to := templateSpan(value, line, what)
+		c.addIn(spot{at, value, from, to}, functionHint(what, maps.Keys(alertFuncs())), "%s: %s%s", nameOf(r), which, what)
 	}
-}
-
-// lineOf is where the given line of a value of several lines stands.
-func (c *ruleChecker) lineOf(at repolayout.Pos, value string, line int) repolayout.Pos {
-	offset := 0
-	for ; line > 1; line-- {
-		n := strings.IndexByte(value[offset:], '\n')
-		if n < 0 {
-			return at
-		}
-		offset += n + 1
-	}
-	for offset < len(value) && isBlank(value[offset]) {
-		offset++
-	}
-	return placeIn(c.content, at, value, offset)
 }

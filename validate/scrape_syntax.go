@@ -14,9 +14,9 @@ import (
 )
 
 // checkScrapeFile does what Prometheus does with a file of scrape_config_files.
-func checkScrapeFile(team string, f *repolayout.ScrapeFile, globals config.GlobalConfig) (found []Finding) {
+func checkScrapeFile(team string, f *repolayout.ScrapeFile, c *checkContext) (found []Finding) {
 	defer survive(&found, scrapeSyntax, team, f.Path)
-	s := &scrapeChecker{team: team, file: f, globals: globals}
+	s := &scrapeChecker{team: team, file: f, globals: c.globals, folders: c.folders, nodes: jobNodes(f.Content)}
 	whole, ok := s.jobs(f.Content, notOne)
 	if ok {
 		return firstOf(whole)
@@ -36,6 +36,8 @@ type scrapeChecker struct {
 	team    string
 	file    *repolayout.ScrapeFile
 	globals config.GlobalConfig
+	folders []string
+	nodes   []*yaml.Node // of the jobs
 }
 
 // notOne stands for all jobs of a file where the number of one job is asked for.
@@ -55,11 +57,28 @@ func (s *scrapeChecker) jobs(content []byte, number int) (found []Finding, ok bo
 		return found, false
 	}
 	for i, job := range parsed.ScrapeConfigs {
+		i += max(number, 0)
+		j := &scrapeJob{ScrapeConfig: job, interval: job.ScrapeInterval, timeout: job.ScrapeTimeout}
 		if err := job.Validate(s.globals); err != nil {
-			found = append(found, s.aboutJob(max(number, 0)+i, err.Error(), nil))
+			found = append(found, s.aboutJob(i, err.Error(), nil))
+			continue
 		}
+		found = append(found, s.check(j, i)...)
 	}
 	return found, true
+}
+
+// check looks at a job that Prometheus accepts.
+func (s *scrapeChecker) check(j *scrapeJob, number int) []Finding {
+	j.team, j.file, j.folders, j.globalTimeout = s.team, s.file, s.folders, s.globals.ScrapeTimeout
+	j.at = repolayout.Pos{File: s.file.Path}
+	if number < len(s.file.Jobs) {
+		j.at = s.file.Jobs[number].Pos
+	}
+	if number < len(s.nodes) {
+		j.node = s.nodes[number]
+	}
+	return j.check()
 }
 
 // aboutJob is a finding that upstream gave no line: it stands at the one place

@@ -54,7 +54,7 @@ scrape_configs:
 		}},
 		{"shorter than the global interval", map[string]string{path: `scrape_configs:
 - {job_name: a, scrape_timeout: 31s}
-- {job_name: b, scrape_timeout: 30s}
+- {job_name: b, scrape_timeout: 20s}
 `}, []string{
 			`payments: teams/payments/scrape/a.yaml:2:14: error: scrape timeout greater than scrape interval for scrape config with job name "a" [scrape/syntax]`,
 		}},

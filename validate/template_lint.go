@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"text/template/parse"
 )
 
@@ -25,20 +27,25 @@ var (
 
 // lint finds what running would not be sure to: calls in branches that no sample
 // alert comes by, and what only a newer Alertmanager knows.
-func (s *templateSet) lint(root parse.Node, file string) []templateFault {
+func (s *templateSet) lint(root parse.Node, file, text string) []templateFault {
 	var faults []templateFault
-	add := func(n parse.Node, hint, format string, args ...any) {
-		faults = append(faults, templateFault{file, int(n.Position()), fmt.Sprintf(format, args...), hint})
+	add := func(n parse.Node, word, hint, format string, args ...any) {
+		fault := templateFault{file: file, message: fmt.Sprintf(format, args...), hint: hint}
+		fault.offset, fault.end = wordAt(text, word, int(n.Position()))
+		if from, to := wordAt(text, n.String(), int(n.Position())); to > from {
+			fault.offset, fault.end = wordAt(text, word, from+strings.Index(text[from:to], word))
+		}
+		faults = append(faults, fault)
 	}
 	eachNode(root, func(n parse.Node) {
 		switch n := n.(type) {
 		case *parse.TemplateNode:
 			if !s.defines(n.Name) {
-				add(n, didYouMean(n.Name, maps.Keys(s.names())), "no template is called %q", n.Name)
+				add(n, strconv.Quote(n.Name), didYouMean(n.Name, maps.Keys(s.names())), "no template is called %q", n.Name)
 			}
 		case *parse.IdentifierNode:
 			if slices.Contains(newerFuncs, n.Ident) {
-				add(n, "", "the function %q is newer than Alertmanager %s", n.Ident, alertmanagerVersion)
+				add(n, n.Ident, "", "the function %q is newer than Alertmanager %s", n.Ident, alertmanagerVersion)
 			}
 		case *parse.FieldNode:
 			lintFields(n, n.Ident, add)
@@ -51,11 +58,11 @@ func (s *templateSet) lint(root parse.Node, file string) []templateFault {
 	return faults
 }
 
-func lintFields(n parse.Node, fields []string, add func(n parse.Node, hint, format string, args ...any)) {
+func lintFields(n parse.Node, fields []string, add func(n parse.Node, word, hint, format string, args ...any)) {
 	for i, field := range fields {
 		joins := field == "Join" && i > 0 && (fields[i-1] == "Values" || fields[i-1] == "Names")
 		if joins || slices.Contains(newerFields, field) {
-			add(n, "", "the field %q is newer than Alertmanager %s", field, alertmanagerVersion)
+			add(n, "."+field, "", "the field %q is newer than Alertmanager %s", field, alertmanagerVersion)
 		}
 	}
 }

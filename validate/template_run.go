@@ -116,15 +116,14 @@ func (s *templateSet) runFault(err error, text string) templateFault {
 		return templateFault{message: strings.TrimPrefix(err.Error(), "template: ")}
 	}
 	fault := templateFault{message: fmt.Sprintf("%s: %s", m[5], runMessage(m[6]))}
-	content := []byte(text)
 	if f := s.files[m[1]]; f != nil {
-		fault.file, content = f.Path, f.Content
+		fault.file, text = f.Path, string(f.Content)
 	}
 	if m[1] == receiverName || fault.file != "" {
 		line, _ := strconv.Atoi(m[2])
 		column, _ := strconv.Atoi(m[3])
-		start, _ := offsetOf(content, line, 1)
-		fault.offset = start + column
+		start, _ := offsetOf([]byte(text), line, 1)
+		fault.offset, fault.end = wordAt(text, m[5], start+column)
 	}
 	return fault
 }
@@ -171,10 +170,9 @@ func (s *templateSet) receiverText(text, owner string, at repolayout.Pos, conten
 			found = append(found, s.finding(fault))
 			continue
 		}
-		found = append(found, Finding{
-			Check: routingTemplate, Severity: Error, Owner: owner, Message: fault.message, Hint: fault.hint,
-			Pos: placeIn(content, at, text, min(fault.offset, len(text))),
-		})
+		f := Finding{Check: routingTemplate, Severity: Error, Owner: owner, Message: fault.message, Hint: fault.hint}
+		f.Mark(content, at, text, fault.offset, fault.end)
+		found = append(found, f)
 	}
 	return found
 }
@@ -201,7 +199,7 @@ func (s *templateSet) checkText(text string) []templateFault {
 	if t.Tree == nil {
 		return nil
 	}
-	if faults := s.lint(t.Root, ""); len(faults) > 0 {
+	if faults := s.lint(t.Root, "", text); len(faults) > 0 {
 		return faults
 	}
 	addSteps(t.Root)

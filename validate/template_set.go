@@ -53,7 +53,7 @@ type templateSet struct {
 
 	mu     sync.Mutex // of all below: budgets are shared
 	files  map[string]*repolayout.File
-	own    map[string]bool // the names of Alertmanager's own templates
+	own    map[string]bool // the names of Alertmanager's own templates that are called with the whole data
 	text   *texttemplate.Template
 	budget *budget
 	texts  map[string][]templateFault // of receivers' texts, by text
@@ -63,9 +63,14 @@ type templateSet struct {
 type templateFault struct {
 	file    string // of the repo; empty for a receiver's text
 	offset  int
+	end     int // at most offset where only the beginning is known
 	message string
 	hint    string
 }
+
+// instancesTemplate is the one of Alertmanager's own templates that receivers
+// call with a list of alerts.
+const instancesTemplate = "pagerduty.default.instances"
 
 func newTemplateSet(files []*repolayout.File) *templateSet {
 	s := &templateSet{
@@ -82,7 +87,7 @@ func newTemplateSet(files []*repolayout.File) *templateSet {
 		s.remove(name)
 	}
 	for _, t := range s.text.Templates() {
-		s.own[t.Name()] = true
+		s.own[t.Name()] = t.Name() != instancesTemplate
 	}
 	for _, f := range files {
 		s.parse(f)
@@ -125,7 +130,11 @@ func (s *templateSet) finding(fault templateFault) Finding {
 	f := Finding{
 		Check: routingTemplate, Severity: Error, Pos: repolayout.Pos{File: fault.file}, Message: fault.message, Hint: fault.hint,
 	}
-	f.Line, f.Column = lineColumn(s.files[fault.file].Content, fault.offset)
+	content := s.files[fault.file].Content
+	f.Line, f.Column = lineColumn(content, fault.offset)
+	if fault.end > fault.offset {
+		f.EndLine, f.EndColumn = lineColumn(content, fault.end)
+	}
 	return f
 }
 
@@ -136,7 +145,8 @@ func parseFault(file, text string, err error) templateFault {
 	fault := templateFault{file: file, message: err.Error()}
 	if m := parseError.FindStringSubmatch(err.Error()); m != nil {
 		line, _ := strconv.Atoi(m[2])
-		fault.offset, fault.message = lineOffset(text, line), m[3]
+		fault.message = m[3]
+		fault.offset, fault.end = templateSpan(text, line, m[3])
 		fault.hint = functionHint(m[3], maps.Keys(knownFuncs()))
 	}
 	return fault
@@ -193,7 +203,7 @@ func (s *templateSet) checkFiles() {
 	}
 	slices.SortFunc(mine, func(a, b *texttemplate.Template) int { return cmp.Compare(a.Name(), b.Name()) })
 	for _, t := range mine {
-		for _, fault := range s.lint(t.Root, t.ParseName) {
+		for _, fault := range s.lint(t.Root, t.ParseName, string(s.files[t.ParseName].Content)) {
 			s.add(fault)
 		}
 	}

@@ -6,17 +6,28 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"slices"
+	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/memory"
 	"github.com/watchbill/watchbill/validate/ruletest"
 )
 
-const testsFailed = "tests/failed"
+const (
+	testsCoverage = "tests/coverage"
+	testsFailed   = "tests/failed"
+)
 
 // Tests runs the unit tests of rules. It remembers what came of those that the
 // last run had, and runs only those again whose file, or one of whose rule files,
 // is another. The zero Tests remembers nothing yet. It is not safe for concurrent use.
 type Tests struct {
+	// Memory keeps what came of tests for another process; nil keeps nothing.
+	Memory *memory.Memory
+	// Now tells the day, on which comments that silence a check until then end; nil is the clock's.
+	Now func() time.Time
+
 	known map[testKey][]Finding
 }
 
@@ -24,6 +35,15 @@ type Tests struct {
 type testKey struct {
 	path string
 	of   [sha256.Size]byte // its content, and its rule files'
+}
+
+func (k testKey) kept() memory.Key { return memory.KeyOf("test", k.path, string(k.of[:])) }
+
+// testHead is what is known of a test file before it runs.
+type testHead struct {
+	ruleFiles []ruletest.RuleFile
+	found     []Finding // in the file itself
+	broken    bool
 }
 
 // testJob is a test file whose verdict is not known.
@@ -46,37 +66,69 @@ func (t *Tests) Check(fsys fs.FS, repo *repolayout.Repo) []Finding {
 	var jobs []testJob
 	var out []Finding
 	for _, team := range repo.Teams {
-		for _, f := range team.Tests {
-			parsed, problems := ruletest.Parse(f.Path, f.Content)
-			job := testJob{owner: team.Name, found: problemFindings(team.Name, problems)}
-			if parsed == nil {
-				out = append(out, job.found...)
+		for i, f := range team.Tests {
+			head := t.head(team, i)
+			if head.broken {
+				out = append(out, head.found...)
 				continue
 			}
-			job.key = testKeyOf(fsys, f, parsed, digests)
-			if known, ok := t.known[job.key]; ok {
-				now[job.key] = known
+			key := testKeyOf(fsys, f, head.ruleFiles, digests)
+			known, ok := t.known[key]
+			if !ok {
+				known, ok = memory.Recall[[]Finding](t.Memory, key.kept())
+			}
+			if ok {
+				now[key] = known
 				out = append(out, known...)
 				continue
 			}
-			files, jobs = append(files, parsed), append(jobs, job)
+			parsed, _ := parseTest(team, i)
+			files, jobs = append(files, parsed), append(jobs, testJob{key, team.Name, head.found})
 		}
 	}
 	results := (&ruletest.Runner{FS: fsys}).Run(context.Background(), files, ruletest.Options{})
 	for i, job := range jobs {
-		found := append(job.found, resultFindings(job.owner, &results.Files[i])...)
+		found := slices.Concat(job.found, resultFindings(job.owner, &results.Files[i]))
 		now[job.key] = found
+		memory.Keep(t.Memory, job.key.kept(), found)
 		out = append(out, found...)
 	}
 	t.known = now
+	out = append(out, t.coverage(fsys, repo)...)
 	return Judge(Sort(out), repo.Stack.Policies)
 }
 
+// head reads a team's test file, unless the memory knows what it says.
+func (t *Tests) head(team *repolayout.Team, i int) testHead {
+	f := team.Tests[i]
+	key := memory.KeyOf("test file", team.Name, f.Path, f.Digest)
+	if head, ok := memory.Recall[testHead](t.Memory, key); ok && f.Digest != "" {
+		return head
+	}
+	parsed, problems := parseTest(team, i)
+	head := testHead{broken: parsed == nil, found: problemFindings(team.Name, problems)}
+	if parsed != nil {
+		head.ruleFiles = parsed.RuleFiles
+	}
+	memory.Keep(t.Memory, key, head)
+	return head
+}
+
+func parseTest(team *repolayout.Team, i int) (*ruletest.File, []ruletest.Problem) {
+	path := team.Tests[i].Path
+	for _, f := range team.Whole().Tests {
+		if f.Path == path {
+			return ruletest.Parse(path, f.Content)
+		}
+	}
+	return &ruletest.File{Path: path}, nil // it went away this moment
+}
+
 // testKeyOf covers the rule files that the test file names as they stand.
-func testKeyOf(fsys fs.FS, f *repolayout.File, parsed *ruletest.File, digests map[string]string) testKey {
+func testKeyOf(fsys fs.FS, f *repolayout.File, ruleFiles []ruletest.RuleFile, digests map[string]string) testKey {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", f.Digest)
-	paths, _ := parsed.Resolve(fsys) // the run says what is wrong with them
+	paths, _ := (&ruletest.File{Path: f.Path, RuleFiles: ruleFiles}).Resolve(fsys) // the run says what is wrong with them
 	for _, path := range paths {
 		digest, ok := digests[path]
 		if !ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/memory"
 )
 
 // Validator checks repos, one revision after the other. It remembers what it
@@ -18,6 +19,10 @@ import (
 type Validator struct {
 	// Now tells the day, on which comments that silence a check until then end.
 	Now func() time.Time
+	// OnlySyntax has no more found out than what promtool checks of rules; see [Selection.OnlySyntax].
+	OnlySyntax bool
+	// Memory keeps what was found in a team for another process; nil keeps nothing.
+	Memory *memory.Memory
 
 	mu    sync.Mutex
 	run   uint64
@@ -32,17 +37,27 @@ func New() *Validator {
 
 // teamMemory is what is known of a team, as it was with one context.
 type teamMemory struct {
-	team     *repolayout.Team
-	context  string
-	run      uint64 // the last that used it
-	files    map[fileKey][]Finding
+	team    *repolayout.Team
+	context string
+	run     uint64 // the last that used it
+	rules   *ruleContext
+	files   map[fileKey][]Finding // as far as they were looked at one by one
+	teamFound
+}
+
+// teamFound is all that later runs, and checks across teams, need of a team. It
+// is kept as it is: what a new check wants of every team goes in here.
+type teamFound struct {
 	findings []Finding
 	jobs     []jobUse
 	records  []recordUse
+	sizes    teamSizes
 	silences []silence
-	rules    *ruleContext
 	// dashboards are by file, as files are.
 	dashboards map[fileKey]*dashboard
+	tests      map[fileKey][]metricUse
+	uses       []metricUse // of recorded series, in all files
+	federates  bool
 }
 
 // fileKey names what a file's findings depend on.
@@ -57,7 +72,10 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 	defer v.mu.Unlock()
 	v.run++
 	templates := v.tmpl.check(repo.Templates)
-	c := newContext(repo.Stack, templates)
+	c := newContext(repo.Stack, repo.Patches, templates)
+	if v.OnlySyntax {
+		c.onlySyntax()
+	}
 	memories := v.remember(repo.Teams, c)
 	findings := slices.Clone(templates.findings)
 	findings = append(findings, checkOnCall(repo.Stack, c)...)
@@ -70,6 +88,8 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 	findings = append(findings, sharedBuckets(repo.Environments)...)
 	findings = append(findings, sharedRetention(repo.Environments)...)
 	findings = append(findings, recordingConflicts(memories)...)
+	findings = append(findings, missingRecords(repo, memories)...)
+	findings = append(findings, checkRepo(repo, memories, templates)...)
 	findings = append(findings, unknownPolicies(repo.Stack)...)
 	v.forget()
 	var silences []silence
@@ -84,28 +104,49 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 func (v *Validator) remember(teams []*repolayout.Team, c *checkContext) []*teamMemory {
 	memories := make([]*teamMemory, len(teams))
 	var fresh []*teamMemory
-	var todo []*fileCheck
-	for i, team := range teams {
-		if m := v.recall(team, c.key); m != nil {
-			memories[i] = m
-			continue
+	inParallel(len(teams), func(i int) { memories[i] = v.recall(teams[i], c.key) })
+	for i, m := range memories {
+		if m == nil {
+			m = &teamMemory{team: teams[i], context: c.key, files: map[fileKey][]Finding{}}
+			memories[i], fresh = m, append(fresh, m)
 		}
-		m := &teamMemory{team: team, context: c.key, rules: c.rules.of(team), files: map[fileKey][]Finding{}, dashboards: map[fileKey]*dashboard{}}
-		todo = append(todo, m.fileChecks(v.teams[team.Name], c)...)
-		memories[i], fresh = m, append(fresh, m)
+		m.run = v.run
 	}
-	inParallel(todo)
+	v.check(fresh, c)
+	for _, m := range memories {
+		if !slices.Contains(v.teams[m.team.Name], m) {
+			v.teams[m.team.Name] = append(v.teams[m.team.Name], m)
+		}
+	}
+	return memories
+}
+
+// check looks at the teams that no memory holds.
+func (v *Validator) check(fresh []*teamMemory, c *checkContext) {
+	inParallel(len(fresh), func(i int) {
+		m := fresh[i]
+		m.team = m.team.Whole()
+		m.rules = c.rules.of(m.team)
+		m.checkDashboards(v.teams[m.team.Name])
+		m.readTests(v.teams[m.team.Name])
+	})
+	var todo []*fileCheck
+	for _, m := range fresh {
+		todo = append(todo, m.fileChecks(v, c)...)
+	}
+	inParallel(len(todo), func(i int) { todo[i].run(v.Memory) })
 	for _, f := range todo {
 		f.of.files[f.key] = f.found
 	}
-	for _, m := range fresh {
+	inParallel(len(fresh), func(i int) {
+		m := fresh[i]
 		m.conclude(c)
-		v.teams[m.team.Name] = append(v.teams[m.team.Name], m)
-	}
-	for _, m := range memories {
-		m.run = v.run
-	}
-	return memories
+		memory.Keep(v.Memory, teamKey(m.team, c.key), m.teamFound)
+	})
+}
+
+func teamKey(team *repolayout.Team, context string) memory.Key {
+	return memory.KeyOf("team", team.Name, team.Digest, context)
 }
 
 // recall finds the memory of a team that has not changed.
@@ -115,6 +156,12 @@ func (v *Validator) recall(team *repolayout.Team, contextKey string) *teamMemory
 		if same && m.context == contextKey {
 			return m
 		}
+	}
+	if team.Digest == "" {
+		return nil
+	}
+	if found, ok := memory.Recall[teamFound](v.Memory, teamKey(team, contextKey)); ok {
+		return &teamMemory{team: team, context: contextKey, teamFound: found}
 	}
 	return nil
 }
@@ -138,9 +185,20 @@ type fileCheck struct {
 	found []Finding
 }
 
-// fileChecks lists the team's files whose findings no memory holds; of the
-// others it takes the findings over.
-func (m *teamMemory) fileChecks(known []*teamMemory, c *checkContext) []*fileCheck {
+func (f *fileCheck) run(m *memory.Memory) {
+	key := memory.KeyOf("file", f.key.path, f.key.digest, f.key.context)
+	found, ok := memory.Recall[[]Finding](m, key)
+	if !ok || f.key.digest == "" {
+		found = f.check()
+		memory.Keep(m, key, found)
+	}
+	f.found = found
+}
+
+// fileChecks lists the team's files whose findings no memory of this process
+// holds; of the others it takes the findings over.
+func (m *teamMemory) fileChecks(v *Validator, c *checkContext) []*fileCheck {
+	known := v.teams[m.team.Name]
 	var todo []*fileCheck
 	add := func(key fileKey, check func() []Finding) {
 		for _, old := range known {
@@ -154,23 +212,27 @@ func (m *teamMemory) fileChecks(known []*teamMemory, c *checkContext) []*fileChe
 	for _, f := range m.team.Rules {
 		add(m.ruleFileKey(f), func() []Finding { return checkRuleFile(m.team.Name, f, m.rules) })
 	}
-	for _, f := range m.team.Scrape {
-		add(scrapeFileKey(f, c), func() []Finding { return checkScrapeFile(m.team.Name, f, c.globals) })
+	if c.rules.onlySyntax {
+		return todo
 	}
-	for _, f := range m.team.Dashboards {
-		key := dashboardKey(f)
-		if d := recallDashboard(known, key); d != nil {
-			m.dashboards[key], m.files[key] = d, d.findings
-			continue
-		}
-		d := new(dashboard)
-		m.dashboards[key] = d
-		todo = append(todo, &fileCheck{of: m, key: key, check: func() []Finding {
-			*d = checkDashboard(m.team.Name, f)
-			return d.findings
-		}})
+	for _, f := range m.team.Scrape {
+		add(scrapeFileKey(f, c), func() []Finding { return checkScrapeFile(m.team.Name, f, c) })
 	}
 	return todo
+}
+
+// checkDashboards looks at the team's dashboards that no memory of this process holds.
+func (m *teamMemory) checkDashboards(known []*teamMemory) {
+	m.dashboards = make(map[fileKey]*dashboard, len(m.team.Dashboards))
+	for _, f := range m.team.Dashboards {
+		key := dashboardKey(f)
+		d := recallDashboard(known, key)
+		if d == nil {
+			found := checkDashboard(m.team.Name, f)
+			d = &found
+		}
+		m.dashboards[key], m.files[key] = d, d.findings
+	}
 }
 
 func recallDashboard(known []*teamMemory, key fileKey) *dashboard {
@@ -189,7 +251,7 @@ func (m *teamMemory) ruleFileKey(f *repolayout.RuleFile) fileKey {
 }
 
 func scrapeFileKey(f *repolayout.ScrapeFile, c *checkContext) fileKey {
-	return fileKey{f.Path, f.Digest, c.globalsKey}
+	return fileKey{f.Path, f.Digest, c.scrapeKey}
 }
 
 // conclude puts the findings of the team's files together, and adds those that
@@ -206,23 +268,30 @@ func (m *teamMemory) conclude(c *checkContext) {
 		m.findings = append(m.findings, m.files[dashboardKey(f)]...)
 	}
 	m.findings = append(m.findings, firstOf(duplicateRules(m.team))...)
+	m.silences = silencesOf(m.team)
+	if c.rules.onlySyntax {
+		return
+	}
 	m.findings = append(m.findings, firstOf(teamLabels(m.team))...)
 	m.findings = append(m.findings, firstOf(unknownSeverities(m.team, c.severities))...)
 	m.findings = append(m.findings, firstOf(unknownMutes(m.team))...)
 	m.findings = append(m.findings, teamReceivers(m.team, c.templates)...)
 	m.jobs = jobsOf(m.team)
+	m.findings = append(m.findings, firstOf(checkFolder(m.team))...)
 	m.records = recordsOf(m.team)
-	m.silences = silencesOf(m.team)
+	m.sizes = sizesOf(m.team)
+	m.uses = m.usesOfRecords()
+	m.federates = federates(m.team)
 }
 
-// inParallel runs the checks on every core, and returns when all are done.
-func inParallel(todo []*fileCheck) {
+// inParallel runs something n times on every core, and returns when all are done.
+func inParallel(n int, run func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(todo)) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(todo); i = next.Add(1) - 1 {
-				todo[i].found = todo[i].check()
+			for i := next.Add(1) - 1; int(i) < n; i = next.Add(1) - 1 {
+				run(int(i))
 			}
 		})
 	}

@@ -44,6 +44,7 @@ func TestScript(t *testing.T) {
 // setup gives scripts that need one a namespace of their own on the API server of the tests.
 func setup(env *testscript.Env) error {
 	env.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+	env.Setenv("WATCHBILL_CACHE_DIR", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig"))
 	path := os.Getenv("WATCHBILL_TEST_KUBECONFIG")
 	if path == "" {

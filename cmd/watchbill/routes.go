@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/validate/routes"
 )
 
@@ -39,7 +40,7 @@ Environments that have the same tree are printed as one.`,
 			if err != nil {
 				return err
 			}
-			return printEach(io.out, all, func(r *routing, w *strings.Builder) error { return r.tree.Show(w) })
+			return printEach(io.out, all, func(r *build.Routing, w *strings.Builder) error { return r.Tree.Show(w) })
 		},
 	}
 	environmentFlag(cmd, &environment)
@@ -73,8 +74,8 @@ environment's external labels are added as Prometheus adds them.
 			if output == "json" {
 				return decisionsJSON(io.out, all, alert)
 			}
-			return printEach(io.out, all, func(r *routing, w *strings.Builder) error {
-				return r.tree.WriteDecision(w, r.tree.Decide(r.sender.Sent(alert)))
+			return printEach(io.out, all, func(r *build.Routing, w *strings.Builder) error {
+				return r.Tree.WriteDecision(w, r.Tree.Decide(r.Sender.Sent(alert)))
 			})
 		},
 	}
@@ -110,16 +111,16 @@ type environmentDecision struct {
 	routes.Decision
 }
 
-func decisionsJSON(w io.Writer, all []*routing, alert routes.Labels) error {
+func decisionsJSON(w io.Writer, all []*build.Routing, alert routes.Labels) error {
 	out := make([]environmentDecision, 0, len(all))
 	for _, r := range all {
-		out = append(out, environmentDecision{r.environment, r.tree.Decide(r.sender.Sent(alert))})
+		out = append(out, environmentDecision{r.Environment, r.Tree.Decide(r.Sender.Sent(alert))})
 	}
 	return writeJSON(w, out)
 }
 
 // printEach writes what is said of each environment, once for those of which it is the same.
-func printEach(w io.Writer, all []*routing, say func(*routing, *strings.Builder) error) error {
+func printEach(w io.Writer, all []*build.Routing, say func(*build.Routing, *strings.Builder) error) error {
 	var texts []string
 	names := map[string][]string{}
 	for _, r := range all {
@@ -131,7 +132,7 @@ func printEach(w io.Writer, all []*routing, say func(*routing, *strings.Builder)
 		if names[text] == nil {
 			texts = append(texts, text)
 		}
-		names[text] = append(names[text], r.environment)
+		names[text] = append(names[text], r.Environment)
 	}
 	for i, text := range texts {
 		if i > 0 {

@@ -60,32 +60,30 @@ func diffRoutes(ctx context.Context, io streams, path, environment string, revis
 	if err != nil {
 		return routes.Difference{}, err
 	}
-	r := newRouter(io)
+	router := newRouter()
 	var outcomes [2][]routes.AlertOutcome
 	known := false
 	for i := range outcomes {
-		name, fsys := "the folder "+path, fs.FS(&identified{folder.now})
+		name, fsys := "the folder "+path, fs.FS(identified(folder.now, nil))
 		if i < len(revisions) {
 			name = "revision " + revisions[i]
 			if fsys, err = folder.at(ctx, revisions[i]); err != nil {
 				return routes.Difference{}, err
 			}
 		}
-		repo, err := r.load(fsys)
+		repo, err := loadRouted(io, router, fsys)
 		if err != nil {
 			return routes.Difference{}, fmt.Errorf("%s: %w", name, err)
 		}
-		if environment != "" && repo.repo.Environment(environment) == nil {
+		if environment != "" && repo.Environment(environment) == nil {
 			continue // it may be new, or gone
 		}
 		known = true
-		all, err := repo.routing(environment)
+		all, err := router.Routing(repo, environment)
 		if err != nil {
 			return routes.Difference{}, fmt.Errorf("%s: %w", name, err)
 		}
-		for _, one := range all {
-			outcomes[i] = append(outcomes[i], one.tree.Outcomes(one.alerts, one.sender, r.knower)...)
-		}
+		outcomes[i] = router.Outcomes(all...)
 	}
 	if !known {
 		return routes.Difference{}, fmt.Errorf("environment %q is in neither revision", environment)

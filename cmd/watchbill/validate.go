@@ -31,6 +31,9 @@ const mostShown = 100
 type validateFlags struct {
 	output, since string
 	all           bool
+	checks        []string
+	cache         cacheFlags
+	live          liveFlags
 }
 
 func newValidate(io streams) *cobra.Command {
@@ -45,6 +48,10 @@ the change has to do with: findings in files that differ from the revision, and
 findings elsewhere that were not there before. Where REV has gone on since this
 branch left it, what counts is the commit where they parted.
 
+With --query-url, a running Prometheus is asked too: whether what rules select is
+there, what it costs, and with --backtest how often alerts would have fired. That
+it has no answer is a warning.
+
 Exit code 1 if there is an error among what is reported; warnings alone are 0.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,23 +62,44 @@ Exit code 1 if there is an error among what is reported; warnings alone are 0.`,
 		},
 	}
 	cmd.Flags().StringVarP(&flags.output, "output", "o", flags.output, "text, json, github (annotations of a workflow), sarif or junit")
+	cmd.Flags().StringSliceVar(&flags.checks, "checks", nil, "make only these checks: `ids` such as rules/syntax, or rules/* (default: all)")
 	cmd.Flags().StringVar(&flags.since, "changed-since", "", "report only what differs from this `REV` of the git repository, or what that caused")
+	flags.cache.add(cmd.Flags())
+	flags.live.add(cmd.Flags())
 	cmd.Flags().BoolVar(&flags.all, "all", false, fmt.Sprintf("show every finding, where text shows %d", mostShown))
 	return cmd
 }
 
 func (v *validateFlags) run(ctx context.Context, io streams, args []string) error {
-	repo, err := openFolder(args)
+	var selected *validate.Selection
+	if len(v.checks) > 0 {
+		var err error
+		if selected, err = validate.Select(v.checks); err != nil {
+			return fmt.Errorf("--checks: %w", err)
+		}
+	}
+	root, err := openFolder(args)
 	if err != nil {
 		return err
 	}
-	var findings []validate.Finding
+	collectLate()
+	remembered := v.cache.open(io, folderOf(args))
+	repo := identified(root, remembered)
 	builder := build.New(render.Options{})
+	builder.Remember(remembered)
+	builder.Only(selected)
+	var findings []validate.Finding
 	if v.since == "" {
 		findings = builder.Check(repo)
-	} else if findings, err = checkChange(ctx, io, builder, folderOf(args), repo, v.since); err != nil {
+	} else if findings, err = checkChange(ctx, io, builder, folderOf(args), repo, v.since, selected); err != nil {
 		return err
 	}
+	v.cache.keep(io, remembered, repo)
+	asked, err := v.live.run(ctx, io, folderOf(args), repo, v.since)
+	if err != nil {
+		return err
+	}
+	findings = validate.Sort(append(findings, selected.Of(asked.findings)...))
 	o := reportOptions(io.out, repo)
 	o.Folder = shownFolder(folderOf(args))
 	if !v.all {
@@ -83,6 +111,9 @@ func (v *validateFlags) run(ctx context.Context, io streams, args []string) erro
 		}
 	}
 	if err := writeFindings(io.out, v.output, findings, o); err != nil {
+		return err
+	}
+	if err := printBacktests(io, v.output, asked.outcomes); err != nil {
 		return err
 	}
 	if len(validate.Blocking(findings)) > 0 {

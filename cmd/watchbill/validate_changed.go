@@ -1,15 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"regexp"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing"
+	"time"
 
 	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/validate"
@@ -19,12 +18,11 @@ import (
 // checkChange checks a folder as it is now and as it was at a revision, and
 // returns the findings that what is between them has to do with. How many it
 // leaves out goes to the error stream.
-func checkChange(ctx context.Context, io streams, builder *build.Builder, folder string, now fs.FS, since string) ([]validate.Finding, error) {
+func checkChange(ctx context.Context, io streams, builder *build.Builder, folder string, now fs.FS, since string, checks *validate.Selection) ([]validate.Finding, error) {
 	then, commit, err := folderSince(ctx, folder, since)
 	if err != nil {
 		return nil, err
 	}
-	now = &identified{now}
 	all := builder.Check(now)
 	kept := all
 	if then != nil {
@@ -32,6 +30,7 @@ func checkChange(ctx context.Context, io streams, builder *build.Builder, folder
 		if err != nil {
 			return nil, err
 		}
+		all = validate.WithRemoved(all, checks.Of(removedRecords(builder, then, now, changed)))
 		kept = concerned(builder.Check(then), all, changed)
 	}
 	left := without(all, kept)
@@ -39,6 +38,24 @@ func checkChange(ctx context.Context, io streams, builder *build.Builder, folder
 		fmt.Fprintf(io.err, "watchbill: left out, as nothing that changed since %s (%.12s) has to do with it: %s\n", since, commit, report.Summary(left))
 	}
 	return kept, nil
+}
+
+// removedRecords are the recording rules that the change takes away and that are
+// still read. Most changes touch no file that recorded anything, and then
+// neither revision has to be read once more.
+func removedRecords(builder *build.Builder, then, now fs.FS, changed map[string]bool) []validate.Finding {
+	for file := range changed {
+		if !strings.HasPrefix(file, "teams/") || !strings.Contains(file, "/rules/") {
+			continue
+		}
+		before, err := fs.ReadFile(then, file)
+		if err == nil && bytes.Contains(before, []byte("record")) {
+			base, _ := builder.Load(then) // what is wrong with either, the other checks report
+			head, _ := builder.Load(now)
+			return validate.Removed(base, head, time.Now().UTC())
+		}
+	}
+	return nil
 }
 
 // folderSince is the folder as it was when this branch and a revision parted,
@@ -62,44 +79,6 @@ func folderSince(ctx context.Context, folder, since string) (fs.FS, string, erro
 	}
 	then, err := repo.at(ctx, commit)
 	return then, commit, err
-}
-
-// identified is a file system of files that know git's ids of their content, so
-// that what a revision has too is read and parsed once.
-type identified struct{ fs.FS }
-
-func (i *identified) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(i.FS, name)
-	for n, e := range entries {
-		if e.Type().IsRegular() {
-			entries[n] = &identifiedEntry{e, i.FS, path.Join(name, e.Name())}
-		}
-	}
-	return entries, err
-}
-
-type identifiedEntry struct {
-	fs.DirEntry
-	fsys fs.FS
-	path string
-}
-
-// Digest is empty for what cannot be read: whoever reads it will say so.
-func (e *identifiedEntry) Digest() string {
-	f, err := e.fsys.Open(e.path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return ""
-	}
-	hash := plumbing.NewHasher(plumbing.BlobObject, info.Size())
-	if n, err := io.Copy(hash, f); err != nil || n != info.Size() {
-		return ""
-	}
-	return hash.Sum().String()
 }
 
 // changedFiles are those that differ, and those that only one of the two has.

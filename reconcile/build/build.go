@@ -16,6 +16,7 @@ import (
 	"github.com/watchbill/watchbill/render"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
+	"github.com/watchbill/watchbill/validate/memory"
 )
 
 // LastGood is where the files of a team were live last.
@@ -55,6 +56,8 @@ type Builder struct {
 	renderer  *render.Renderer
 	configs   configChecks
 	tests     validate.Tests
+	memory    *memory.Memory      // for Check alone; see Remember
+	only      *validate.Selection // as well; see Only
 }
 
 // New makes a builder that renders with these options.
@@ -70,9 +73,12 @@ func New(opts render.Options) *Builder {
 // Check validates a revision for every environment, runs the unit tests of its
 // rules, and builds nothing.
 func (b *Builder) Check(fsys fs.FS) []validate.Finding {
-	repo, problems := b.loader.Load(fsys)
+	repo, problems := b.loadToCheck(fsys)
+	if b.only.OnlySyntax() {
+		return b.only.Of(validate.Sort(append(validate.Problems(problems), b.validator.Repo(repo)...)))
+	}
 	findings := b.check(repo, problems, repo.Environments)
-	return validate.Sort(append(findings, b.tests.Check(fsys, repo)...))
+	return b.only.Of(validate.Sort(append(findings, b.tests.Check(fsys, repo)...)))
 }
 
 // LastGoodFunc answers, for a team, where its files were live last: nil when

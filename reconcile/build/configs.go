@@ -8,6 +8,7 @@ import (
 	"github.com/watchbill/watchbill/render"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
+	"github.com/watchbill/watchbill/validate/memory"
 )
 
 // configChecks remembers, for each environment, the verdict on the
@@ -16,6 +17,7 @@ import (
 type configChecks struct {
 	verdicts map[string]verdict
 	routing  validate.Routing
+	memory   *memory.Memory
 }
 
 type verdict struct {
@@ -51,12 +53,19 @@ func (c *configChecks) verdict(r *render.Renderer, repo *repolayout.Repo, env *r
 	if last, ok := c.verdicts[env.Name]; ok && last.of == of {
 		return last.findings
 	}
+	accepted := memory.KeyOf("accepted", string(of[:]))
+	if _, ok := memory.Recall[bool](c.memory, accepted); ok {
+		return nil
+	}
 	findings := validate.PrometheusConfig(env.Pos.File, prometheus)
 	routing := validate.AlertmanagerConfig(env.Pos.File, "", alertmanager, repo.Templates...)
 	if len(validate.Blocking(routing)) > 0 {
 		routing = blameRouting(r, repo, env, routing)
 	}
 	findings = append(findings, routing...)
+	if len(findings) == 0 {
+		memory.Keep(c.memory, accepted, true)
+	}
 	if c.verdicts == nil {
 		c.verdicts = map[string]verdict{}
 	}

@@ -43,18 +43,23 @@ func run(ctx context.Context, args []string) error {
 		return auditChild(ctx, args[1], args[2], os.Stdout)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "rules, stores or live; by default all")
+	only := flags.String("only", "", "rules, validate, stores or live; by default all")
 	commits := flags.Int("commits", 20, "commits to take from merge to live, at least 20 for figures to quote")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	out := figures{}
-	programs, err := stack.Programs(ctx, os.Stderr, "promtool", "versitygw")
+	programs, err := stack.Programs(ctx, os.Stderr, "promtool", "versitygw", "watchbill")
 	if err != nil {
 		return err
 	}
 	if *only == "" || *only == "rules" {
 		if err := benchRules(ctx, programs["promtool"], out, os.Stderr); err != nil {
+			return err
+		}
+	}
+	if *only == "" || *only == "validate" {
+		if err := benchValidate(ctx, programs, out, os.Stderr); err != nil {
 			return err
 		}
 	}
