@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,8 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	"github.com/watchbill/watchbill/reconcile/hook"
 	"github.com/watchbill/watchbill/reconcile/plan"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/review"
 	"github.com/watchbill/watchbill/reconcile/source"
 	"github.com/watchbill/watchbill/render"
 )
@@ -33,6 +36,17 @@ type Options struct {
 	Ask proof.Ask
 	// Listen is the address of /metrics, /healthz, /readyz and /-/poke; empty for none.
 	Listen string
+	// Hook reads the deliveries of the forge's webhook; nil where there is none.
+	Hook forge.Hook
+	// HookListen is the address that deliveries come to; empty for none. Every
+	// replica takes them, also one that stands by.
+	HookListen string
+	// Reviewer answers on pull requests while this process leads; nil where nobody does.
+	Reviewer *review.Reviewer
+	// HookProxies are the networks whose X-Forwarded-For is believed there.
+	HookProxies []netip.Prefix
+	// HookBranch is the branch that a push must be to; empty for any.
+	HookBranch string
 	// Poll is how often git is asked when nothing wakes the loop.
 	Poll time.Duration
 	// ProofWithin is how long every replica may take to give its proof.
@@ -51,6 +65,10 @@ type Daemon struct {
 	metrics *metrics
 	health  *health
 	wake    trigger
+	calls   *waker
+	hooks   *hook.Server // nil where there is none
+	// proposed is told of pull requests to look at, zero being any; it must not block. Nil where nobody does.
+	proposed func(pull int)
 }
 
 // ErrNotLive says that the newest revision is not live.
@@ -63,13 +81,25 @@ func New(opts Options) (*Daemon, error) {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
 	const slack = time.Minute
-	return &Daemon{
+	d := &Daemon{
 		Options: opts,
 		client:  client,
 		metrics: newMetrics(),
 		health:  &health{within: 3*opts.Poll + slack},
 		wake:    newTrigger(),
-	}, nil
+	}
+	if opts.Reviewer != nil {
+		d.proposed = opts.Reviewer.Wake
+	}
+	d.calls = newWaker(opts.HookBranch, d.sendCall, opts.Log)
+	if opts.Hook == nil {
+		return d, nil
+	}
+	d.hooks, err = hook.New(hook.Options{Hook: opts.Hook, Deliver: d.calls.take, Proxies: opts.HookProxies, Log: opts.Log})
+	if err != nil {
+		return nil, err
+	}
+	return d, d.metrics.registry.Register(d.hooks)
 }
 
 // Run works until the context ends, or with Once until the newest revision has
@@ -81,8 +111,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	if d.Listen != "" {
-		g.Go(func() error { return serve(ctx, d.Listen, handler(d.metrics, d.health, d.wake.fire), d.Log) })
+		g.Go(func() error { return serve(ctx, d.Listen, d.handler(), d.Log) })
 	}
+	if d.hooks != nil && d.HookListen != "" {
+		g.Go(func() error { return d.hooks.ListenAndServe(ctx, d.HookListen) })
+	}
+	g.Go(func() error { return d.calls.run(ctx) })
 	g.Go(func() error {
 		defer cancel()
 		if d.Identity == "" {

@@ -79,6 +79,9 @@ func (d *Daemon) lead(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return loop.jobs.Run(ctx) })
+	if d.Reviewer != nil {
+		g.Go(func() error { return d.Reviewer.Run(ctx) })
+	}
 	g.Go(func() error { return d.turn(ctx, loop) })
 	return g.Wait()
 }
@@ -91,9 +94,13 @@ func (d *Daemon) turn(ctx context.Context, loop *Loop) error {
 	for {
 		d.health.turn(time.Now())
 		d.metrics.passes.Inc()
+		before := loop.headCommit()
 		err := loop.Pass(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the pass was told to end
+		}
+		if d.proposed != nil && loop.headCommit() != before {
+			d.proposed(anyPull) // the result of every merge is another one now
 		}
 		pause := d.Poll
 		if err != nil {

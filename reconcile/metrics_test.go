@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/watchbill/watchbill/reconcile/forge"
+	"github.com/watchbill/watchbill/reconcile/hook"
 	"github.com/watchbill/watchbill/reconcile/schedule"
 	"github.com/watchbill/watchbill/stores"
 	"github.com/watchbill/watchbill/stores/storetest"
@@ -23,13 +25,15 @@ var update = flag.Bool("update", false, "write the generated docs anew")
 // TestMetricsReference holds docs/reference/metrics.md in step with the daemon's metrics.
 func TestMetricsReference(t *testing.T) {
 	m := newMetrics()
+	hooks, err := hook.New(hook.Options{Hook: exampleHook, Deliver: func(forge.Event) {}})
+	must(t, err)
 	daemon := rows(t,
 		m.stages, m.lastSuccess, m.failures, m.mergeToLive, m.revisions, m.objects, m.drifts, m.passes,
 		m.quarantined, m.findings, m.rules, m.proofs, m.requests, m.leader, m.leaving,
-		schedule.New(schedule.Options{Client: fake.NewClientset()}),
+		schedule.New(schedule.Options{Client: fake.NewClientset()}), hooks,
 	)
 	var store registered
-	_, err := stores.WithMetrics(storetest.NewMemory(), &store)
+	_, err = stores.WithMetrics(storetest.NewMemory(), &store)
 	must(t, err)
 	const head = "| metric | labels | what |\n| --- | --- | --- |\n"
 	want := "# Metrics\n\nGenerated from the programs themselves by `make golden`; beside them are those of the Go runtime and the process.\n\n" +

@@ -22,24 +22,23 @@ import (
 )
 
 // watched are the informers beside the view: the pods that give proof, the
-// StatefulSets of Prometheus, which are scaled down with care, and the rollback
-// that a person asks for.
+// StatefulSets of Prometheus, which are scaled down with care, the rollback that
+// a person asks for, and what other replicas wake this one for.
 type watched struct {
-	pods, rollback  informers.SharedInformerFactory
-	rollbacks, sets cache.SharedIndexInformer
+	pods, rollback, wake informers.SharedInformerFactory
+	rollbacks, sets      cache.SharedIndexInformer
 }
 
-// watchPods keeps the prover's replicas true, and wakes the loop when a person asks for a rollback.
-func watchPods(client kubernetes.Interface, namespace, environment string, prover *proof.Prover, wake func()) (*watched, error) {
+// watchPods keeps the prover's replicas true, wakes the loop when a person asks
+// for a rollback, and hears the calls of other replicas.
+func watchPods(client kubernetes.Interface, namespace, environment string, prover *proof.Prover, wake func(), heard func(call)) (*watched, error) {
 	selector := proof.Selector + ",app.kubernetes.io/instance=" + environment
 	w := &watched{
 		pods: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 			informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }),
 			informers.WithTransform(slim)),
-		rollback: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
-			informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, RollbackName).String()
-			})),
+		rollback: oneObject(client, namespace, RollbackName),
+		wake:     oneObject(client, namespace, WakeName),
 	}
 	pods := w.pods.Core().V1().Pods().Informer()
 	update := func() { prover.SetReplicas(replicas(pods.GetStore().List())) }
@@ -51,7 +50,18 @@ func watchPods(client kubernetes.Interface, namespace, environment string, prove
 	if _, err := w.rollbacks.AddEventHandler(onAny(wake)); err != nil {
 		return nil, fmt.Errorf("watch configmap %s: %w", RollbackName, err)
 	}
+	if _, err := w.wake.Core().V1().ConfigMaps().Informer().AddEventHandler(onCall(heard)); err != nil {
+		return nil, fmt.Errorf("watch configmap %s: %w", WakeName, err)
+	}
 	return w, nil
+}
+
+// oneObject makes informers that see the object of this name alone.
+func oneObject(client kubernetes.Interface, namespace, name string) informers.SharedInformerFactory {
+	return informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+		}))
 }
 
 func onAny(do func()) cache.ResourceEventHandler {
@@ -63,7 +73,7 @@ func onAny(do func()) cache.ResourceEventHandler {
 }
 
 func (w *watched) start(ctx context.Context) error {
-	for _, f := range []informers.SharedInformerFactory{w.pods, w.rollback} {
+	for _, f := range []informers.SharedInformerFactory{w.pods, w.rollback, w.wake} {
 		f.Start(ctx.Done())
 		for kind, synced := range f.WaitForCacheSync(ctx.Done()) {
 			if !synced {
@@ -77,6 +87,7 @@ func (w *watched) start(ctx context.Context) error {
 func (w *watched) stop() {
 	w.pods.Shutdown()
 	w.rollback.Shutdown()
+	w.wake.Shutdown()
 }
 
 // request is what a person asks for now.

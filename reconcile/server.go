@@ -36,9 +36,18 @@ func (h *health) check(now time.Time) error {
 	return nil
 }
 
-// handler serves what the daemon says of itself, and the poke that makes it
-// look at the repo at once. A poke carries nothing that would be believed.
-func handler(m *metrics, h *health, poke func()) http.Handler {
+// handler serves what the daemon says of itself and of pull requests, and the
+// poke that makes it look at the repo at once. A poke carries nothing that would
+// be believed.
+func (d *Daemon) handler() http.Handler {
+	mux := handler(d.metrics, d.health, d.wake.fire)
+	if d.Reviewer != nil {
+		mux.Handle("GET /pulls/{number}", d.Reviewer.Handler())
+	}
+	return mux
+}
+
+func handler(m *metrics, h *health, poke func()) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

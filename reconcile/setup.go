@@ -35,7 +35,7 @@ func (d *Daemon) loop(ctx context.Context) (*Loop, func(), error) {
 		return nil, nil, err
 	}
 	prover := proof.New(d.Ask)
-	pods, err := watchPods(d.client, d.Namespace, d.Environment, prover, d.wake.fire)
+	pods, err := watchPods(d.client, d.Namespace, d.Environment, prover, d.wake.fire, d.calls.call)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,6 +124,14 @@ func podsIn(reports []agent.Report, state agent.State) []string {
 // again says that the newest revision has not been taken through yet.
 func (l *Loop) again() bool {
 	return l.head != nil && (l.history.Of(l.head.Commit) == nil || len(l.wake) > 0)
+}
+
+// headCommit is the newest revision that was fetched; empty before the first.
+func (l *Loop) headCommit() string {
+	if l.head == nil {
+		return ""
+	}
+	return l.head.Commit
 }
 
 // verdict is nil if the newest revision is live.

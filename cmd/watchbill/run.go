@@ -16,6 +16,7 @@ import (
 
 	"github.com/watchbill/watchbill/reconcile"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/reach"
 	"github.com/watchbill/watchbill/reconcile/source"
 	"github.com/watchbill/watchbill/render"
 )
@@ -33,6 +34,9 @@ type runFlags struct {
 	agentImage  string
 	agentAccess string
 	listen      string
+	webhook     webhookFlags
+	review      reviewFlags
+	signers     signerFlags
 	poll        time.Duration
 	proof       time.Duration
 	leaderElect bool
@@ -59,6 +63,9 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.agentImage, "agent-image", "", "image of Watchbill itself, for the agents; default: that of the daemon's own pod")
 	flags.StringVar(&f.agentAccess, "agent-access", "auto", "how agents are reached: direct, proxy (through the API server) or auto")
 	flags.StringVar(&f.listen, "listen", ":9532", "address of /metrics, /healthz, /readyz and /-/poke; empty for none")
+	f.webhook.add(flags)
+	f.review.add(flags)
+	f.signers.add(flags)
 	flags.DurationVar(&f.poll, "poll", 30*time.Second, "how often git is asked when nothing wakes the daemon")
 	flags.DurationVar(&f.proof, "proof-timeout", 5*time.Minute, "how long every replica may take to give its proof")
 	flags.BoolVar(&f.leaderElect, "leader-elect", false, "work only while holding the environment's Lease")
@@ -80,6 +87,7 @@ func (f *runFlags) check() error {
 	if f.proof < time.Second {
 		faults = append(faults, fmt.Errorf("--proof-timeout %s: at least 1s", f.proof))
 	}
+	faults = append(faults, f.webhook.check(), f.review.check())
 	return errors.Join(append(faults, oneOf("agent-access", f.agentAccess, "auto", "direct", "proxy"))...)
 }
 
@@ -122,17 +130,22 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 	f.git.Auth.Password.Env = ifSet("WATCHBILL_GIT_PASSWORD")
 	f.git.Auth.SSHKey.Env = ifSet("WATCHBILL_GIT_SSH_KEY")
 	f.git.Auth.SSHPassphrase.Env = ifSet("WATCHBILL_GIT_SSH_PASSPHRASE")
+	hub, reporter, closeReporter, err := f.forge.open(f.git.URL, log)
+	if err != nil {
+		return err
+	}
+	defer closeReporter()
+	f.appForGit(hub)
 	repo, err := source.Open(f.git)
 	if err != nil {
 		return err
 	}
 	defer repo.Close()
-	reporter, closeReporter, err := f.forge.reporter(f.git.URL, log)
+	verify, err := f.signers.verify(log)
 	if err != nil {
 		return err
 	}
-	defer closeReporter()
-	ask, err := f.ask(config, namespace)
+	way, err := f.way(config, namespace)
 	if err != nil {
 		return err
 	}
@@ -146,9 +159,9 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 		daemonNamespace = namespace
 	}
 	opts := reconcile.Options{
-		Environment: f.environment, Namespace: namespace, Source: repo, Reporter: reporter,
+		Environment: f.environment, Namespace: namespace, Source: repo, Reporter: reporter, Verify: verify,
 		Render: render.Options{AgentImage: f.agentImage, DaemonNamespace: daemonNamespace},
-		Config: config, Ask: ask, Listen: f.listen, Poll: f.poll, ProofWithin: f.proof, Once: f.once, Log: log,
+		Config: config, Ask: proof.Through(way), Listen: f.listen, Poll: f.poll, ProofWithin: f.proof, Once: f.once, Log: log,
 	}
 	if f.leaderElect {
 		if opts.Identity, err = os.Hostname(); err != nil {
@@ -156,7 +169,19 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 		}
 	}
 	if f.once || f.dryRun {
-		opts.Listen = ""
+		opts.Listen, f.webhook.listen, f.review.pulls = "", "", false
+	}
+	if f.webhook.listen != "" {
+		hosted, err := f.forge.repo(f.git.URL)
+		if err != nil {
+			return err
+		}
+		if err := f.webhook.open(&opts, hosted, f.git.Branch, log); err != nil {
+			return err
+		}
+	}
+	if err := f.review.open(&opts, hub, f.git.Branch, repo, way); err != nil {
+		return err
 	}
 	daemon, err := reconcile.New(opts)
 	if err != nil {
@@ -200,10 +225,10 @@ func (f *runFlags) direct() bool {
 	return f.agentAccess == "direct" || (f.agentAccess == "auto" && inside)
 }
 
-// ask is the way to the agents.
-func (f *runFlags) ask(config *rest.Config, namespace string) (proof.Ask, error) {
+// way leads to the environment's pods.
+func (f *runFlags) way(config *rest.Config, namespace string) (reach.Way, error) {
 	if f.direct() {
-		return proof.Direct(), nil
+		return reach.Direct(), nil
 	}
-	return proof.ThroughAPIServer(config, namespace)
+	return reach.ThroughAPIServer(config, namespace)
 }

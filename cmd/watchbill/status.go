@@ -17,6 +17,7 @@ import (
 	"github.com/watchbill/watchbill/reconcile/agent"
 	"github.com/watchbill/watchbill/reconcile/history"
 	"github.com/watchbill/watchbill/reconcile/proof"
+	"github.com/watchbill/watchbill/reconcile/reach"
 )
 
 // environmentStatus is what `watchbill status -o json` prints.
@@ -57,11 +58,11 @@ time that each stage took. Exit code 1 if a replica does not run what it should.
 			if err != nil {
 				return err
 			}
-			ask, err := proof.ThroughAPIServer(config, namespace)
+			way, err := reach.ThroughAPIServer(config, namespace)
 			if err != nil {
 				return err
 			}
-			s, err := readStatus(cmd.Context(), client, ask, namespace)
+			s, err := readStatus(cmd.Context(), client, proof.Through(way), namespace)
 			if err != nil {
 				return err
 			}

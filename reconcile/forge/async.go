@@ -80,7 +80,7 @@ func NewAsync(next Reporter, opts AsyncOptions) *Async {
 // Report implements Reporter. It returns at once; the context is not used, for
 // the report outlives it.
 func (a *Async) Report(_ context.Context, s Status) error {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	outrun, dropped, err := a.enqueue(s)

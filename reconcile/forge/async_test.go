@@ -13,7 +13,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func report(t *testing.T, r Reporter, s Status) {
+	t.Helper()
+	if err := r.Report(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+}
 
 // recorder is a forge whose answers the test gives.
 type recorder struct {
@@ -231,41 +241,6 @@ func TestAsyncGivesUp(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-}
-
-// The whole way: a burst of states against a GitHub that stumbles, and no token
-// in any log.
-func TestAsyncWithGitHub(t *testing.T) {
-	s := newStub(t)
-	failing := 3
-	s.setFault(nil)
-	s.fault = stumble(&failing)
-	var log bytes.Buffer
-	a := NewAsync(newGitHub(t, s.options()), AsyncOptions{
-		FirstWait: time.Millisecond,
-		Log:       slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
-	for i := range 20 {
-		report(t, a, status(Pending, fmt.Sprint("stage ", i)))
-	}
-	report(t, a, status(Success, "live on 2/2 Prometheus, 3/3 Alertmanager in 0.9 s"))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := a.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
-	got := s.texts()
-	if got[len(got)-1] != "watchbill/prod success live on 2/2 Prometheus, 3/3 Alertmanager in 0.9 s" {
-		t.Errorf("written: %v", got)
-	}
-	for i, text := range got[:len(got)-1] {
-		if !strings.Contains(text, "pending") || i > 0 && text == got[i-1] {
-			t.Errorf("written: %v", got)
-		}
-	}
-	if !strings.Contains(log.String(), "tried again") || strings.Contains(log.String(), s.token) {
-		t.Errorf("log: %s", &log)
-	}
 }
 
 func TestLog(t *testing.T) {

@@ -2,11 +2,14 @@
 // commit, so that whoever merged it sees it there.
 //
 // A [Status] is one line about one commit in one context, such as
-// "watchbill/prod"; a [Reporter] takes it somewhere. There are two of them:
-// [GitHub] writes commit statuses, [Log] writes to the log where no forge is set.
-// [Async] puts a queue before a Reporter, so that the loop never waits for a
-// forge: it retries, and of several states of the same commit it sends only the
-// newest.
+// "watchbill/prod"; a [Reporter] takes it somewhere: [Log] to the log, where no
+// forge is set. [Async] puts a queue before a Reporter, so that the loop never
+// waits for a forge: it retries, and of several states of the same commit it
+// sends only the newest.
+//
+// A [Forge] is all that is asked of one beyond that: its pull requests, and what
+// is said on them. Each forge is a package of its own below this one, such as
+// github.
 //
 // Nothing here knows what is being reported; the words and the moment are the
 // caller's.
@@ -64,7 +67,8 @@ func (e *RetryError) Error() string { return e.Err.Error() }
 // Unwrap gives the reason.
 func (e *RetryError) Unwrap() error { return e.Err }
 
-func (s Status) check() error {
+// Check refuses a status that cannot be shown.
+func (s Status) Check() error {
 	switch s.State {
 	case Pending, Success, Failure, Error:
 	default:
@@ -86,7 +90,7 @@ type Log struct {
 
 // Report implements Reporter.
 func (l *Log) Report(ctx context.Context, s Status) error {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/watchbill/watchbill/reconcile/agent"
+	"github.com/watchbill/watchbill/reconcile/reach"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -284,7 +285,7 @@ func TestTransports(t *testing.T) {
 		fmt.Fprint(w, answer)
 	}))
 	defer server.Close()
-	proxy, err := ThroughAPIServer(&rest.Config{Host: server.URL}, "monitoring")
+	proxy, err := reach.ThroughAPIServer(&rest.Config{Host: server.URL}, "monitoring")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,8 +295,8 @@ func TestTransports(t *testing.T) {
 		ask  Ask
 		want string
 	}{
-		{"direct", Direct(), "/live?version=6&wait=30s"},
-		{"proxy", proxy, "/api/v1/namespaces/monitoring/pods/p-0:9533/proxy/live?version=6&wait=30s"},
+		{"direct", Through(reach.Direct()), "/live?version=6&wait=30s"},
+		{"proxy", Through(proxy), "/api/v1/namespaces/monitoring/pods/p-0:9533/proxy/live?version=6&wait=30s"},
 	} {
 		r := Replica{Pod: "p-0", Address: address}
 		code, answer = 200, `{"version":7,"state":"live","live":"x","wanted":"x"}`
@@ -314,7 +315,7 @@ func TestTransports(t *testing.T) {
 			t.Errorf("%s: a page was taken for a report", c.name)
 		}
 	}
-	if _, err := Direct()(t.Context(), Replica{Pod: "p-0"}, 0, 0); err == nil || !strings.Contains(err.Error(), "no address") {
+	if _, err := Through(reach.Direct())(t.Context(), Replica{Pod: "p-0"}, 0, 0); err == nil || !strings.Contains(err.Error(), "no address") {
 		t.Errorf("error %v", err)
 	}
 	server.CloseClientConnections()

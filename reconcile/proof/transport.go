@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,53 +12,26 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/watchbill/watchbill/reconcile/agent"
+	"github.com/watchbill/watchbill/reconcile/reach"
 )
 
 const (
-	agentPort = "9533"
+	agentPort = 9533
 	maxReport = 64 << 10
 	// questionTimeout is for a question that is answered at once; a wait comes on top.
 	questionTimeout = 10 * time.Second
 )
 
-// Direct asks agents at their pods' addresses. It is for a daemon inside the cluster.
-func Direct() Ask {
-	client := &http.Client{Transport: &http.Transport{ // no proxy: pods are in the same network
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		MaxIdleConnsPerHost: 1, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
-	}}
+// Through asks agents by this way.
+func Through(way reach.Way) Ask {
 	return func(ctx context.Context, r Replica, version uint64, wait time.Duration) (agent.Report, error) {
-		if r.Address == "" {
-			return agent.Report{}, fmt.Errorf("pod %s has no address yet", r.Pod)
+		u, err := way.URL(r.Pod, r.Address, agentPort)
+		if err != nil {
+			return agent.Report{}, err
 		}
-		host := r.Address
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(host, agentPort)
-		}
-		return get(ctx, client, &url.URL{Scheme: "http", Host: host, Path: "/live"}, version, wait)
+		return get(ctx, way.Client, u.JoinPath("live"), version, wait)
 	}
-}
-
-// ThroughAPIServer asks agents by way of the API server's proxy to pods. It is
-// for who is outside, and needs the right to get pods/proxy.
-func ThroughAPIServer(config *rest.Config, namespace string) (Ask, error) {
-	config = rest.CopyConfig(config)
-	config.Timeout = 0 // the question's own context ends it
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client for the API server: %w", err)
-	}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the API server's address: %w", err)
-	}
-	pods := server.JoinPath("api/v1/namespaces", namespace, "pods")
-	return func(ctx context.Context, r Replica, version uint64, wait time.Duration) (agent.Report, error) {
-		return get(ctx, client, pods.JoinPath(r.Pod+":"+agentPort, "proxy/live"), version, wait)
-	}, nil
 }
 
 func get(ctx context.Context, client *http.Client, u *url.URL, version uint64, wait time.Duration) (agent.Report, error) {

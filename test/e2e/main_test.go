@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -38,6 +39,9 @@ func run(m *testing.M) int {
 		Progress:  os.Stderr,
 		Prepare:   hasten,
 		Receivers: receivers,
+		Forge: func(ctx context.Context, listen func(int) (net.Listener, error)) (stack.Forge, error) {
+			return forge.Serve(ctx, os.Getenv("WATCHBILL_PRISM"), listen)
+		},
 		// Where a test cannot poke, git is asked soon all the same.
 		Variables: map[string]string{"WATCHBILL_POLL": "5s", "WATCHBILL_LOG_LEVEL": "debug", "WATCHBILL_PROOF_TIMEOUT": "2m"},
 	})
@@ -52,7 +56,7 @@ func run(m *testing.M) int {
 		return 2
 	}
 	code := m.Run()
-	if err := stop(); err != nil {
+	if err := errors.Join(stop(), forge.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 2
 	}

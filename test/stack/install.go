@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +41,11 @@ func (s *Stack) install(ctx context.Context, image string, o Options) error {
 		"WATCHBILL_ENVIRONMENT": s.Environment,
 	}
 	maps.Copy(settings, o.Variables)
+	forge, err := s.startForge(ctx, o)
+	if err != nil {
+		return err
+	}
+	maps.Copy(settings, forge.Settings)
 	objects, err := s.kustomize(image, settings)
 	if err != nil {
 		return err
@@ -48,6 +55,9 @@ func (s *Stack) install(ctx context.Context, image string, o Options) error {
 		return fmt.Errorf("create namespace %s: %w", s.Namespace, err)
 	}
 	if err := s.plantSecrets(ctx, o.Receivers); err != nil {
+		return err
+	}
+	if err := s.plantCredentials(ctx, forge.Credentials); err != nil {
 		return err
 	}
 	if err := s.serveObjects(ctx); err != nil {
@@ -214,6 +224,34 @@ func (s *Stack) deleteNamespace(ctx context.Context) error {
 		}
 		return errors.Join(err, errors.New("it is still there"))
 	})
+}
+
+// startForge starts what stands in for the forge, if there is to be one.
+func (s *Stack) startForge(ctx context.Context, o Options) (Forge, error) {
+	if o.Forge == nil || s.Cluster == nil {
+		return Forge{}, nil
+	}
+	address, err := s.Cluster.Address(ctx)
+	if err != nil {
+		return Forge{}, err
+	}
+	s.say("forge")
+	return o.Forge(ctx, func(port int) (net.Listener, error) {
+		return s.Cluster.Listen(net.JoinHostPort(address, strconv.Itoa(port)))
+	})
+}
+
+// plantCredentials writes the daemon's own Secret.
+func (s *Stack) plantCredentials(ctx context.Context, values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	secret := applycorev1.Secret("watchbill-credentials", s.Namespace).WithType(corev1.SecretTypeOpaque).WithStringData(values)
+	_, err := s.Client.CoreV1().Secrets(s.Namespace).Apply(ctx, secret, metav1.ApplyOptions{FieldManager: manager, Force: true})
+	if err != nil {
+		return fmt.Errorf("write the daemon's Secret: %w", err)
+	}
+	return nil
 }
 
 // plantSecrets gives every key that the receivers name a value that is found again wherever it appears.

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -49,8 +50,16 @@ type Options struct {
 	// Receivers gives keys of the receivers' Secret their values, by the address at which pods of a local
 	// cluster reach this machine; the others get values that lead nowhere.
 	Receivers func(address string) map[string]string
+	// Forge starts what stands in for the forge, on a local cluster: it listens where pods reach it, and returns
+	// WATCHBILL_… settings of the daemon and the keys of its Secret.
+	Forge func(ctx context.Context, listen func(port int) (net.Listener, error)) (Forge, error)
 	// Progress is told in lines what goes on; by default nobody is.
 	Progress io.Writer
+}
+
+// Forge is what the daemon is told of a forge.
+type Forge struct {
+	Settings, Credentials map[string]string
 }
 
 // Stack is all of it, running.

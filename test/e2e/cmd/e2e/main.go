@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	programs, err := stack.Programs(ctx, os.Stderr, "cluster", "prometheus", "alertmanager", "watchbill")
+	programs, err := stack.Programs(ctx, os.Stderr, "cluster", "prometheus", "alertmanager", "watchbill", "prism")
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string) error {
 		command := []string{"test", "-tags", "e2e", "-count=1", "-v", "-timeout", "40m"}
 		cmd := exec.CommandContext(ctx, "go", append(append(command, args...), "./test/e2e")...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stdout, os.Stderr
-		cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+		cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "WATCHBILL_PRISM="+programs["prism"])
 		stack.EndWith(cmd)
 		return cmd.Run()
 	})

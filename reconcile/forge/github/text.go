@@ -1,9 +1,11 @@
-package forge
+package github
 
 import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/watchbill/watchbill/reconcile/forge"
 )
 
 // What GitHub takes; it answers 422 to more.
@@ -14,13 +16,20 @@ const (
 
 // fit makes a status one that GitHub takes as it is, so that what is sent can be
 // compared with what is shown.
-func fit(s Status) Status {
+func fit(s forge.Status) forge.Status {
 	s.Text = cut(basic(s.Text), maxText)
 	s.Context = cut(basic(s.Context), maxContext)
-	if u, err := url.Parse(s.URL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		s.URL = ""
-	}
+	s.URL = link(s.URL)
 	return s
+}
+
+// link is a URL that a browser opens, or none.
+func link(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return ""
+	}
+	return raw
 }
 
 // basic replaces what GitHub's statuses cannot hold: characters beyond the

@@ -1,4 +1,4 @@
-package forge
+package github
 
 import (
 	"errors"
@@ -26,6 +26,18 @@ var (
 	errNotGitHub = errors.New("finding the repository in its git URL: it is not of a GitHub; name the API and the repository explicitly")
 	errNoName    = errors.New("finding the repository in its git URL: the path is not OWNER/NAME; name it explicitly")
 )
+
+// base is the API's address, with the slash at its end.
+func (r Repo) base() (*url.URL, error) {
+	base, err := url.Parse(r.API)
+	if err != nil || base.Host == "" || base.User != nil {
+		return nil, errors.New("setting up GitHub: the API's address must be a URL such as https://api.github.com/, without a credential")
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	return base, nil
+}
 
 // ParseRepo finds the repository that a git URL is of: https, ssh, or
 // user@host:path. Any host but github.com and *.ghe.com is taken for a GitHub

@@ -1,4 +1,4 @@
-package forge
+package github
 
 import (
 	"strings"
@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/watchbill/watchbill/reconcile/forge"
 )
 
 func TestCut(t *testing.T) {
@@ -38,7 +40,7 @@ func FuzzFit(f *testing.F) {
 	f.Add(strings.Repeat("wörd ", 50), strings.Repeat("x", 300), "javascript:alert(1)")
 	f.Add("\xff\U0001F600\n", "", "://")
 	f.Fuzz(func(t *testing.T, text, context, link string) {
-		s := fit(Status{Commit: "c", Context: context, State: Success, Text: text, URL: link})
+		s := fit(forge.Status{Commit: "c", Context: context, State: forge.Success, Text: text, URL: link})
 		for what, got := range map[string]string{"text": s.Text, "context": s.Context} {
 			most := map[string]int{"text": maxText, "context": maxContext}[what]
 			if n := utf8.RuneCountInString(got); n > most || !utf8.ValidString(got) || strings.ContainsAny(got, "\n\r\x00") {
