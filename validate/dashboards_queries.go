@@ -145,7 +145,7 @@ func (r *dashboardReader) query(name string, value *jsonValue, from, to int) {
 	result := resolve(expr, &r.left)
 	switch {
 	case result.fault != nil:
-		r.fault(name, value, from, expr, &result)
+		r.fault(name, value, from, &result)
 	case result.expr != nil:
 		r.reads(name, value, from, &result)
 	}
@@ -171,7 +171,7 @@ func (r *dashboardReader) undefined(name string, value *jsonValue, from int, exp
 }
 
 // fault says what the parser said, where in the file it said it.
-func (r *dashboardReader) fault(name string, value *jsonValue, from int, expr string, result *resolved) {
+func (r *dashboardReader) fault(name string, value *jsonValue, from int, result *resolved) {
 	start, end := errorSpan(result.text, result.fault)
 	start, end = spanThrough(result.origins, result.text, start, end)
 	message := fmt.Sprint(result.fault.Err)

@@ -15,7 +15,7 @@ func (j *scrapeJob) files() {
 		}
 	}
 	if log := j.ScrapeFailureLogFile; log != "" && (!path.IsAbs(log) || !within(path.Clean(log), append([]string{sampleFolder}, j.folders...))) {
-		j.report(scrapeFile, Warning, nodeAt(j.node, "scrape_failure_log_file"),
+		j.report(scrapeFile, nodeAt(j.node, "scrape_failure_log_file"),
 			"write it below "+sampleFolder+", or mount a volume into the container prometheus by a patch of the StatefulSet prometheus in patches/",
 			"Prometheus cannot write %q: %s is the one folder of its pod that is not read-only", clip(log), sampleFolder)
 	}
@@ -26,11 +26,11 @@ func (j *scrapeJob) fileRead(s setting) {
 	at := j.written(s)
 	switch file := path.Clean(s.value); {
 	case strings.HasPrefix(s.value, "unix://"):
-		j.report(scrapeFile, Warning, at, "discover through the API over the network", "Prometheus's pod has no socket %q", clip(s.value))
+		j.report(scrapeFile, at, "discover through the API over the network", "Prometheus's pod has no socket %q", clip(s.value))
 	case !path.IsAbs(file):
-		j.report(scrapeFile, Warning, at, mount, "%s: Prometheus looks for %q beside this file, where its pod has nothing but scrape files", s.key, clip(s.value))
+		j.report(scrapeFile, at, mount, "%s: Prometheus looks for %q beside this file, where its pod has nothing but scrape files", s.key, clip(s.value))
 	case !within(file, slices.Concat([]string{tokenFolder, sampleFolder}, imageFolders, j.folders)):
-		j.report(scrapeFile, Warning, at, mount, "%s: nothing is mounted in Prometheus's pod where %q should be", s.key, clip(s.value))
+		j.report(scrapeFile, at, mount, "%s: nothing is mounted in Prometheus's pod where %q should be", s.key, clip(s.value))
 	}
 }
 

@@ -33,10 +33,10 @@ func (j *scrapeJob) check() []Finding {
 	return j.found
 }
 
-// report makes a finding at a node of the file, or else at the job's name.
-func (j *scrapeJob) report(check string, severity Severity, at *yaml.Node, hint, format string, args ...any) {
+// report makes a warning at a node of the file, or else at the job's name.
+func (j *scrapeJob) report(check string, at *yaml.Node, hint, format string, args ...any) {
 	f := Finding{
-		Check: check, Severity: severity, Owner: j.team, Pos: j.at, Hint: hint,
+		Check: check, Severity: Warning, Owner: j.team, Pos: j.at, Hint: hint,
 		Message: fmt.Sprintf("job %q: ", clip(j.JobName)) + fmt.Sprintf(format, args...),
 	}
 	if at != nil && at.Line > 0 {

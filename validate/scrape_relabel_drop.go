@@ -27,7 +27,7 @@ type relabelled struct {
 func (j *scrapeJob) relabelDrops() {
 	first, job := j.relabelTargets()
 	if first != nil {
-		j.report(scrapeRelabelDrop, Warning, nodeAt(j.node, "relabel_configs", first.rule), first.hint,
+		j.report(scrapeRelabelDrop, nodeAt(j.node, "relabel_configs", first.rule), first.hint,
 			"relabelling drops every target, so nothing is scraped: %s", first.why)
 		return
 	}
@@ -35,7 +35,7 @@ func (j *scrapeJob) relabelDrops() {
 		job = possible{any: true}
 	}
 	if r := relabelSample(job, j.MetricRelabelConfigs); r.dropped {
-		j.report(scrapeRelabelDrop, Warning, nodeAt(j.node, "metric_relabel_configs", r.rule), r.hint,
+		j.report(scrapeRelabelDrop, nodeAt(j.node, "metric_relabel_configs", r.rule), r.hint,
 			"relabelling drops every sample, so nothing is kept: %s", r.why)
 	}
 }

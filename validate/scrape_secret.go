@@ -19,7 +19,7 @@ func (j *scrapeJob) secrets() {
 	seen := map[*yaml.Node]bool{}
 	for _, s := range settings(j.ScrapeConfig) {
 		header, isHeader := headerOf(s)
-		if !s.secret && !(isHeader && secretName.MatchString(header)) {
+		if !s.secret && (!isHeader || !secretName.MatchString(header)) {
 			continue
 		}
 		at := j.written(s)
@@ -40,7 +40,7 @@ func (j *scrapeJob) secrets() {
 // reportSecret makes a finding at the job's name, as what shows findings shows
 // their lines too. Where the name stands on the secret's line, it has no line.
 func (j *scrapeJob) reportSecret(at *yaml.Node, hint, format string, args ...any) {
-	j.report(scrapeSecret, Warning, nil, hint, format, args...)
+	j.report(scrapeSecret, nil, hint, format, args...)
 	f := &j.found[len(j.found)-1]
 	switch {
 	case at == nil || at.Line == f.Line:

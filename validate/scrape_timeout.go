@@ -22,13 +22,13 @@ func (j *scrapeJob) timeouts() {
 	switch {
 	case j.interval == 0: // the global one
 	case j.interval >= lookback:
-		j.report(scrapeTimeout, Warning, at, "scrape at least every 2m; what changes seldom costs next to nothing to keep",
+		j.report(scrapeTimeout, at, "scrape at least every 2m; what changes seldom costs next to nothing to keep",
 			"a scrape every %s leaves gaps: Prometheus takes a series for gone %s after its last sample", j.interval, lookback)
 	case j.interval > longestInterval:
-		j.report(scrapeTimeout, Warning, at, "scrape at least every 2m; what changes seldom costs next to nothing to keep",
+		j.report(scrapeTimeout, at, "scrape at least every 2m; what changes seldom costs next to nothing to keep",
 			"with a scrape every %s, a single one that fails leaves a gap: Prometheus takes a series for gone %s after its last sample", j.interval, lookback)
 	case j.interval < shortestInterval:
-		j.report(scrapeTimeout, Warning, at, "5s or more is enough for most; say in a comment why not here",
+		j.report(scrapeTimeout, at, "5s or more is enough for most; say in a comment why not here",
 			"a scrape every %s stores %d times the samples of one every 30s", j.interval, 30*model.Duration(time.Second)/j.interval)
 	}
 	j.tightTimeout(at)
@@ -43,10 +43,10 @@ func (j *scrapeJob) tightTimeout(interval *yaml.Node) {
 	}
 	switch {
 	case j.timeout != 0:
-		j.report(scrapeTimeout, Warning, nodeAt(j.node, "scrape_timeout"), hint,
+		j.report(scrapeTimeout, nodeAt(j.node, "scrape_timeout"), hint,
 			"a scrape may take %s of the %s until the next one, so a slow target loses scrapes", j.timeout, j.ScrapeInterval)
 	case j.interval != 0 && j.globalTimeout > j.interval:
-		j.report(scrapeTimeout, Warning, interval, hint,
+		j.report(scrapeTimeout, interval, hint,
 			"scrape_timeout is missing, and the global one, %s, is more than the interval: a scrape may take all of the %s until the next one", j.globalTimeout, j.interval)
 	}
 }

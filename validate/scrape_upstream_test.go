@@ -24,14 +24,14 @@ func TestUpstreamScrape(t *testing.T) {
 		if err != nil || !strings.Contains(string(content), "scrape_configs:") {
 			return err
 		}
-		if _, err := config.Load(string(content), slog.New(slog.DiscardHandler)); err != nil {
+		if _, refused := config.Load(string(content), slog.New(slog.DiscardHandler)); refused != nil {
 			return nil
 		}
 		var doc struct {
 			Global map[string]any `yaml:"global"`
 			Jobs   yaml.Node      `yaml:"scrape_configs"`
 		}
-		if err := yaml.Unmarshal(content, &doc); err != nil || doc.Jobs.Kind != yaml.SequenceNode || doc.Global["metric_name_validation_scheme"] != nil {
+		if yaml.Unmarshal(content, &doc) != nil || doc.Jobs.Kind != yaml.SequenceNode || doc.Global["metric_name_validation_scheme"] != nil {
 			return nil // a job cannot be taken out of a configuration with other names
 		}
 		jobs += len(doc.Jobs.Content)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -35,7 +34,7 @@ func TestForgeFlags(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(githubToken, test.token)
-			hub, reporter, done, err := test.flags.open(test.remote, slog.New(slog.NewTextHandler(io.Discard, nil)))
+			hub, reporter, done, err := test.flags.open(test.remote, slog.New(slog.DiscardHandler))
 			if test.says != "" {
 				if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "planted") {
 					t.Errorf("%v", err)

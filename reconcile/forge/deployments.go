@@ -16,7 +16,7 @@ func (d Deployments) Report(ctx context.Context, s Status) error {
 	if err != nil || s.Environment == "" {
 		return err
 	}
-	err = d.Forge.Deploy(ctx, Deployment{Commit: s.Commit, Environment: s.Environment, State: s.State, Text: s.Text, URL: s.URL})
+	err = d.Deploy(ctx, Deployment{Commit: s.Commit, Environment: s.Environment, State: s.State, Text: s.Text, URL: s.URL})
 	if errors.Is(err, ErrUnsupported) {
 		return nil
 	}

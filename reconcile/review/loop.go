@@ -136,12 +136,12 @@ func (r *Reviewer) listPulls(ctx context.Context) {
 	defer cancel()
 	pulls, err := r.opts.Forge.Pulls(call, r.opts.Branch)
 	if err != nil {
-		r.postpone(ctx, "pull requests could not be listed", err)
+		r.postpone(ctx, "list pull requests", err)
 		return
 	}
 	base, err := r.base(call)
 	if err != nil {
-		r.postpone(ctx, "branch could not be fetched", err)
+		r.postpone(ctx, "fetch the branch", err)
 		return
 	}
 	r.newest = base
@@ -187,7 +187,7 @@ func (r *Reviewer) forget(number int) {
 }
 
 // postpone waits as long as the forge asks for, or until the next poll.
-func (r *Reviewer) postpone(ctx context.Context, message string, err error) {
+func (r *Reviewer) postpone(ctx context.Context, doing string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -195,5 +195,5 @@ func (r *Reviewer) postpone(ctx context.Context, message string, err error) {
 	if errors.As(err, &retry) && retry.After > r.opts.Poll {
 		r.list = r.opts.Now().Add(retry.After)
 	}
-	r.opts.Log.Warn(message, "branch", r.opts.Branch, "error", err)
+	r.opts.Log.Warn("pull requests are looked at later", "doing", doing, "branch", r.opts.Branch, "error", err)
 }

@@ -130,10 +130,9 @@ func (r *ruleChange) line() string {
 		kind = "alert"
 	}
 	text := fmt.Sprintf("- %s %s %s", kind, code(r.name), r.verb)
-	switch {
-	case r.verb == moved:
+	if r.verb == moved {
 		text += " from " + prose(r.from) + " to group " + code(r.group)
-	default:
+	} else {
 		text += ", group " + code(r.group)
 	}
 	if len(r.what) > 0 {

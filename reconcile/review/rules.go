@@ -80,12 +80,12 @@ func compareRules(before, after map[string]string, files []textChange) []ruleCha
 	return p.changes
 }
 
-func (c *ruleChange) key() string {
+func (r *ruleChange) key() string {
 	kind := "1"
-	if c.alert {
+	if r.alert {
 		kind = "0"
 	}
-	return kind + string(c.verb) + "\x00" + c.group + "\x00" + c.name
+	return kind + string(r.verb) + "\x00" + r.group + "\x00" + r.name
 }
 
 func (r *rule) place() string { return r.file + "\x00" + r.group + "\x00" }

@@ -38,6 +38,8 @@ func ruleText(n int) string {
 
 // benchLive measures on a real cluster, and takes the cluster down again.
 func benchLive(ctx context.Context, commits int, out figures, log io.Writer) error {
+	var forge stack.GitHub
+	defer func() { _ = forge.Close() }()
 	name, release, err := stack.OwnName("bench")
 	if err != nil {
 		return err
@@ -45,6 +47,7 @@ func benchLive(ctx context.Context, commits int, out figures, log io.Writer) err
 	defer release()
 	s, err := stack.Up(ctx, stack.Options{
 		Name: name, Progress: log,
+		Forge: forge.Serve,
 		// Nothing but pokes wakes the daemon: a short poll would flatter it.
 		Variables: map[string]string{"WATCHBILL_POLL": "10m"},
 		Prepare: func(_ context.Context, r *stack.Repo) error {
@@ -64,7 +67,11 @@ func benchLive(ctx context.Context, commits int, out figures, log io.Writer) err
 		func(ctx context.Context, s *stack.Stack, out figures, log io.Writer) error {
 			return benchMerges(ctx, s, commits, out, log)
 		},
-		benchNoop, benchOneline, benchMemory, benchBareReload, benchVolume,
+		benchNoop, benchOneline,
+		func(ctx context.Context, s *stack.Stack, out figures, log io.Writer) error {
+			return benchWebhook(ctx, s, &forge, out, log)
+		},
+		benchMemory, benchBareReload, benchVolume,
 	} {
 		if err := step(ctx, s, out, log); err != nil {
 			return err

@@ -49,8 +49,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	out := figures{}
-	programs, err := stack.Programs(ctx, os.Stderr, "promtool", "versitygw", "watchbill")
+	programs, err := stack.Programs(ctx, os.Stderr, "promtool", "versitygw", "watchbill", "prism")
 	if err != nil {
+		return err
+	}
+	if err := os.Setenv("WATCHBILL_PRISM", programs["prism"]); err != nil {
 		return err
 	}
 	if *only == "" || *only == "rules" {

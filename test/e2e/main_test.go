@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -39,9 +38,7 @@ func run(m *testing.M) int {
 		Progress:  os.Stderr,
 		Prepare:   hasten,
 		Receivers: receivers,
-		Forge: func(ctx context.Context, listen func(int) (net.Listener, error)) (stack.Forge, error) {
-			return forge.Serve(ctx, os.Getenv("WATCHBILL_PRISM"), listen)
-		},
+		Forge:     forge.Serve,
 		// Where a test cannot poke, git is asked soon all the same.
 		Variables: map[string]string{"WATCHBILL_POLL": "5s", "WATCHBILL_LOG_LEVEL": "debug", "WATCHBILL_PROOF_TIMEOUT": "2m"},
 	})

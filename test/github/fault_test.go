@@ -83,7 +83,7 @@ func TestHangAndMend(t *testing.T) {
 		status, _, _ := ask(t, s, token, "POST", statusPath, `{"state":"success"}`)
 		hung <- status
 	}()
-	posted := func(r Request) bool { return r.Method == "POST" }
+	posted := func(r Request) bool { return r.Method == http.MethodPost }
 	if err := s.Await(t.Context(), func() bool { return slices.ContainsFunc(s.Requests(), posted) }); err != nil {
 		t.Fatal(err)
 	}

@@ -217,7 +217,7 @@ func TestConditional(t *testing.T) {
 	r.SetPull(Pull{Number: 7, Head: sha})
 	s.AllowToken(token, nil)
 	get := func(tag string) (int, string, string) {
-		request, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"repos/example/monitoring/pulls", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"repos/example/monitoring/pulls", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,10 +45,10 @@ type GitHub struct {
 	end func() error
 }
 
-// Serve is an Options.Forge. Prism is the judge's program.
-func (g *GitHub) Serve(ctx context.Context, prism string, listen func(port int) (net.Listener, error)) (Forge, error) {
+// Serve is an Options.Forge. The judge is the program that WATCHBILL_PRISM names.
+func (g *GitHub) Serve(ctx context.Context, listen func(port int) (net.Listener, error)) (Forge, error) {
 	var err error
-	if g.Server, err = github.Start(ctx, github.Options{Prism: prism}); err != nil {
+	if g.Server, err = github.Start(ctx, github.Options{}); err != nil {
 		return Forge{}, err
 	}
 	g.Repository = g.Repo(githubOwner, githubName)

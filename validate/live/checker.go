@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -112,14 +113,14 @@ var made = []string{"ALERTS", "ALERTS_FOR_STATE"}
 func (c *checker) untold(matchers []*labels.Matcher) bool {
 	named, passes := false, func(name string) bool {
 		for _, m := range matchers {
-			if m.Name == labels.MetricName && !m.Matches(name) {
+			if m.Name == model.MetricNameLabel && !m.Matches(name) {
 				return false
 			}
 		}
 		return true
 	}
 	for _, m := range matchers {
-		named = named || m.Name == labels.MetricName
+		named = named || m.Name == model.MetricNameLabel
 	}
 	if !named {
 		return false
@@ -133,10 +134,4 @@ func (c *checker) untold(matchers []*labels.Matcher) bool {
 		}
 	}
 	return slices.ContainsFunc(made, passes)
-}
-
-// of finds the use of a selector.
-func (v *ruleView) of(s *parser.VectorSelector) *use {
-	i := slices.IndexFunc(v.selected, func(u *use) bool { return u.VectorSelector == s })
-	return v.selected[i]
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -35,7 +36,7 @@ func (v *ruleView) matchers(ctx context.Context, u *use) {
 	}
 	for _, m := range u.LabelMatchers {
 		excludes := m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp
-		if !excludes || m.Name == labels.MetricName || m.Type == labels.MatchNotRegexp && m.Value == ".+" {
+		if !excludes || m.Name == model.MetricNameLabel || m.Type == labels.MatchNotRegexp && m.Value == ".+" {
 			continue
 		}
 		rest := slices.DeleteFunc(slices.Clone(u.LabelMatchers), func(o *labels.Matcher) bool { return o == m })
@@ -54,7 +55,7 @@ func (v *ruleView) nodes(ctx context.Context, n parser.Node) {
 		}
 		for _, label := range n.Grouping {
 			if v.lacks(ctx, label, n.Expr) {
-				v.report(ctx, v.word(n, word, label), label, v.checker.selectors(n.Expr), "%s (%s): no series that is aggregated has the label %q", word, label, label)
+				v.report(ctx, v.word(n, word, label), label, v.selectors(n.Expr), "%s (%s): no series that is aggregated has the label %q", word, label, label)
 			}
 		}
 	case *parser.BinaryExpr:
@@ -87,7 +88,7 @@ func (v *ruleView) matching(ctx context.Context, b *parser.BinaryExpr) {
 		default:
 			continue
 		}
-		v.report(ctx, v.word(b, word, label), label, v.checker.selectors(of), "%s (%s): no series of %s side has the label %q", word, label, side, label)
+		v.report(ctx, v.word(b, word, label), label, v.selectors(of), "%s (%s): no series of %s side has the label %q", word, label, side, label)
 	}
 	one, word := b.RHS, "group_left"
 	if m.Card == parser.CardOneToMany {
@@ -95,7 +96,7 @@ func (v *ruleView) matching(ctx context.Context, b *parser.BinaryExpr) {
 	}
 	for _, label := range m.Include {
 		if v.lacks(ctx, label, one) {
-			v.report(ctx, v.word(b, word, label), label, v.checker.selectors(one), "%s (%s): no series that it is taken from has the label %q", word, label, label)
+			v.report(ctx, v.word(b, word, label), label, v.selectors(one), "%s (%s): no series that it is taken from has the label %q", word, label, label)
 		}
 	}
 }
@@ -128,7 +129,7 @@ func (v *ruleView) lacks(ctx context.Context, label string, expr parser.Expr) bo
 	if strings.HasPrefix(label, "__") || makes(expr, label) {
 		return false
 	}
-	uses := v.checker.selectors(expr)
+	uses := v.selectors(expr)
 	for _, u := range uses {
 		if u.untold || u.absent || u.impossible() {
 			return false

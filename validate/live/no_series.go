@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -44,8 +45,8 @@ func (u *use) impossible() bool {
 func (v *ruleView) alternatives(ctx context.Context, n parser.Node, excused map[*parser.VectorSelector]bool) {
 	if b, ok := n.(*parser.BinaryExpr); ok && b.Op == parser.LOR {
 		for _, sides := range [][2]parser.Expr{{b.LHS, b.RHS}, {b.RHS, b.LHS}} {
-			if !slices.ContainsFunc(v.checker.selectors(sides[1]), func(u *use) bool { return v.empty(ctx, u) }) {
-				for _, u := range v.checker.selectors(sides[0]) {
+			if !slices.ContainsFunc(v.selectors(sides[1]), func(u *use) bool { return v.empty(ctx, u) }) {
+				for _, u := range v.selectors(sides[0]) {
 					excused[u.VectorSelector] = true
 				}
 			}
@@ -69,7 +70,7 @@ func (v *ruleView) fault(ctx context.Context, u *use) validate.Finding {
 		}
 	}
 	for i, m := range u.LabelMatchers[:min(len(u.LabelMatchers), maxTried)] {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(u.LabelMatchers), i, i+1)

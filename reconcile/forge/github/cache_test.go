@@ -39,7 +39,7 @@ func (s *tagged) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-func ask(t *testing.T, c *cache, method, address string) (*http.Response, string) {
+func ask(t *testing.T, c *cache, method, address string) (reply, string) {
 	t.Helper()
 	answer, err := c.RoundTrip(httptest.NewRequest(method, address, nil))
 	if err != nil {
@@ -50,7 +50,13 @@ func ask(t *testing.T, c *cache, method, address string) (*http.Response, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, string(body)
+	return reply{answer.StatusCode, answer.Header}, string(body)
+}
+
+// reply is what came beside a body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
 }
 
 func TestCache(t *testing.T) {
@@ -58,7 +64,7 @@ func TestCache(t *testing.T) {
 	c := newCache(s)
 	for range 3 {
 		answer, body := ask(t, c, "GET", "https://h/a")
-		if body != `"1"` || answer.StatusCode != 200 || answer.Header.Get("Link") != "<next>" {
+		if body != `"1"` || answer.StatusCode != http.StatusOK || answer.Header.Get("Link") != "<next>" {
 			t.Errorf("%d %q %v", answer.StatusCode, body, answer.Header)
 		}
 		if n, got := len(s.heard), answer.Header.Get("X-RateLimit-Reset"); (got == "1") != (n == 1) {

@@ -109,7 +109,7 @@ func TestJudgedWords(t *testing.T) {
 		}
 		deploy(t, c, "ab", "prod", forge.Success, "because success")
 		for _, request := range s.Requests()[before:] {
-			if request.Method != "GET" && !strings.HasSuffix(request.Path, "/access_tokens") {
+			if request.Method != http.MethodGet && !strings.HasSuffix(request.Path, "/access_tokens") {
 				t.Errorf("after a restart: %s %s", request.Method, request.Path)
 			}
 		}

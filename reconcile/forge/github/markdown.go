@@ -62,7 +62,6 @@ func (b *blocks) read(line string) {
 	fence := leading(inner)
 	switch {
 	case len(line)-len(inner) > 3:
-		fence = ""
 	case b.fence != "":
 		if len(fence) >= len(b.fence) && fence[0] == b.fence[0] && strings.TrimSpace(inner[len(fence):]) == "" {
 			b.fence = ""

@@ -80,7 +80,7 @@ func (a *appStub) createToken(w http.ResponseWriter, r *http.Request) {
 	a.asked = a.stub.read(r)
 	delete(a.asked, "id")
 	for name, level := range a.asked["permissions"].(object) {
-		if have := a.granted()[name]; have != level && !(have == "write" && level == "read") {
+		if have := a.granted()[name]; have != level && (have != "write" || level != "read") {
 			a.stub.invalid(w, "the permission is not granted", name)
 			return
 		}
