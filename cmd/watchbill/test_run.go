@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"regexp"
 
+	"github.com/watchbill/watchbill/reconcile/build"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
 	"github.com/watchbill/watchbill/validate/ruletest"
@@ -32,7 +33,7 @@ func runTests(ctx context.Context, fsys fs.FS, run *regexp.Regexp) (*testReport,
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("run the tests: %w", err)
 	}
-	report := &testReport{Passed: true, Files: found, Coverage: coverageOf(fsys, repo, files)}
+	report := &testReport{Passed: true, Files: found, Coverage: build.Coverage(fsys, repo)}
 	if run != nil && countTests(results.Files) == 0 {
 		return nil, fmt.Errorf("--run %q matches the name of no test", run)
 	}
@@ -72,39 +73,4 @@ func countTests(files []ruletest.FileResult) int {
 		n += len(files[i].Tests)
 	}
 	return n
-}
-
-func coverageOf(fsys fs.FS, repo *repolayout.Repo, files []*ruletest.File) []ruletest.TeamCoverage {
-	var rules []ruletest.CoverRule
-	for _, team := range repo.Teams {
-		for _, f := range team.Rules {
-			for i := range f.Groups {
-				rules = append(rules, coverRules(team.Name, f.Path, &f.Groups[i])...)
-			}
-		}
-	}
-	tests := make([]ruletest.CoverTests, 0, len(files))
-	for _, f := range files {
-		paths, _ := f.Resolve(fsys) // running them has said what is wrong with them
-		tests = append(tests, ruletest.CoverTests{File: f, Rules: paths})
-	}
-	return ruletest.Coverage(rules, tests)
-}
-
-func coverRules(team, path string, g *repolayout.RuleGroup) []ruletest.CoverRule {
-	var out []ruletest.CoverRule
-	for i := range g.Rules {
-		if g.Rules[i].Alert+g.Rules[i].Record == "" {
-			continue
-		}
-		at := g.Pos
-		if i < len(g.RulePos) {
-			at = g.RulePos[i].Rule
-		}
-		out = append(out, ruletest.CoverRule{
-			Team: team, File: path, Line: at.Line, Column: at.Column,
-			Group: g.Name, Alert: g.Rules[i].Alert, Record: g.Rules[i].Record,
-		})
-	}
-	return out
 }

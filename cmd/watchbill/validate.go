@@ -7,10 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/prometheus/common/version"
 	"github.com/spf13/cobra"
@@ -106,7 +103,7 @@ func (v *validateFlags) run(ctx context.Context, io streams, args []string) erro
 		o.Limit = mostShown
 	}
 	if v.output == "junit" {
-		if o.Files, err = repoFiles(repo); err != nil {
+		if o.Files, err = build.Files(repo); err != nil {
 			return err
 		}
 	}
@@ -157,27 +154,6 @@ func reportOptions(w io.Writer, repo fs.FS) report.Options {
 		}
 	}
 	return o
-}
-
-// repoFiles lists the files of a repo that may be looked at.
-func repoFiles(repo fs.FS) (files []string, err error) {
-	err = fs.WalkDir(repo, ".", func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case file != "." && strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-		case entry.Type().IsRegular() && slices.Contains([]string{".yaml", ".yml", ".json", ".tmpl"}, path.Ext(file)):
-			files = append(files, file)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the files of the monitoring repo: %w", err)
-	}
-	return files, nil
 }
 
 // folderOf is the monitoring repo that the one argument names, or this folder.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -26,12 +24,12 @@ func checkChange(ctx context.Context, io streams, builder *build.Builder, folder
 	all := builder.Check(now)
 	kept := all
 	if then != nil {
-		changed, err := changedFiles(then, now)
+		changed, err := build.ChangedFiles(then, now)
 		if err != nil {
 			return nil, err
 		}
 		all = validate.WithRemoved(all, checks.Of(removedRecords(builder, then, now, changed)))
-		kept = concerned(builder.Check(then), all, changed)
+		kept = build.Concerned(builder.Check(then), all, changed)
 	}
 	left := without(all, kept)
 	if len(left) > 0 {
@@ -79,94 +77,6 @@ func folderSince(ctx context.Context, folder, since string) (fs.FS, string, erro
 	}
 	then, err := repo.at(ctx, commit)
 	return then, commit, err
-}
-
-// changedFiles are those that differ, and those that only one of the two has.
-func changedFiles(then, now fs.FS) (map[string]bool, error) {
-	before, err := blobs(then)
-	if err != nil {
-		return nil, err
-	}
-	after, err := blobs(now)
-	if err != nil {
-		return nil, err
-	}
-	changed := map[string]bool{}
-	for file, id := range before {
-		if after[file] != id && !sameText(then, now, file) {
-			changed[file] = true
-		}
-	}
-	for file := range after {
-		if _, ok := before[file]; !ok {
-			changed[file] = true
-		}
-	}
-	return changed, nil
-}
-
-// sameText is true of a file that git checked out with other ends of lines.
-func sameText(then, now fs.FS, file string) bool {
-	before, err := fs.ReadFile(then, file)
-	if err != nil {
-		return false
-	}
-	after, err := fs.ReadFile(now, file)
-	return err == nil && strings.ReplaceAll(string(after), "\r\n", "\n") == string(before)
-}
-
-func blobs(fsys fs.FS) (map[string]string, error) {
-	files, err := repoFiles(fsys)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[string]string, len(files))
-	for dir := range dirsOf(files) {
-		entries, err := fs.ReadDir(fsys, dir)
-		if err != nil {
-			return nil, fmt.Errorf("list the files of the monitoring repo: %w", err)
-		}
-		for _, e := range entries {
-			if d, ok := e.(interface{ Digest() string }); ok && !e.IsDir() {
-				ids[path.Join(dir, e.Name())] = d.Digest()
-			}
-		}
-	}
-	return ids, nil
-}
-
-func dirsOf(files []string) map[string]bool {
-	dirs := map[string]bool{}
-	for _, file := range files {
-		dirs[path.Dir(file)] = true
-	}
-	return dirs
-}
-
-// concerned are the findings in changed files, and those that were not there before.
-func concerned(before, now []validate.Finding, changed map[string]bool) []validate.Finding {
-	known := map[string]int{}
-	for _, f := range before {
-		known[sameness(f)]++
-	}
-	var kept []validate.Finding
-	for _, f := range now {
-		key := sameness(f)
-		if known[key] > 0 && !changed[f.File] {
-			known[key]--
-			continue
-		}
-		kept = append(kept, f)
-	}
-	return kept
-}
-
-var numbers = regexp.MustCompile(`\d+`)
-
-// sameness is equal for a finding before and after a change that is not its
-// cause: messages name lines of other files, and those move.
-func sameness(f validate.Finding) string {
-	return strings.Join([]string{f.Check, string(f.Severity), f.File, f.Owner, numbers.ReplaceAllString(f.Message, "#")}, "\x00")
 }
 
 // without are the findings that are not among those kept, which are some of all in the same order.

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 
+	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/reconcile/query"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
@@ -139,7 +140,7 @@ func changeSince(ctx context.Context, loader *repolayout.Loader, folder string, 
 	if then == nil || err != nil {
 		return nil, nil, err
 	}
-	files, err := changedFiles(then, now)
+	files, err := build.ChangedFiles(then, now)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 
+	"github.com/watchbill/watchbill/reconcile/build"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
 )
@@ -110,7 +111,7 @@ func TestPreCommitHooks(t *testing.T) {
 			t.Errorf("%+v: %v", h, err)
 		}
 		files := regexp.MustCompile(h.Files)
-		looked, err := repoFiles(repolayout.Example())
+		looked, err := build.Files(repolayout.Example())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +237,7 @@ func TestConcerned(t *testing.T) {
 		at("same.yaml", 2, "twice"), at("same.yaml", 3, "twice"), at("same.yaml", 4, "caused"), at("", 0, "of the repo"),
 	}
 	var got []string
-	kept := concerned(before, now, map[string]bool{"changed.yaml": true, "new.yaml": true})
+	kept := build.Concerned(before, now, map[string]bool{"changed.yaml": true, "new.yaml": true})
 	for _, f := range kept {
 		got = append(got, f.String())
 	}
@@ -249,22 +250,5 @@ func TestConcerned(t *testing.T) {
 	}
 	if left := without(now, kept); len(left) != 2 || left[0].Message != now[2].Message || left[1].Line != 2 {
 		t.Errorf("left out: %v", left)
-	}
-}
-
-func TestRepoFiles(t *testing.T) {
-	dir := t.TempDir()
-	for _, file := range []string{"watchbill.yaml", ".git/config.yaml", "teams/a/rules/.x.yaml", "teams/a/rules/b.yml", "teams/a/notes.txt"} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	repo := os.DirFS(dir)
-	got, err := repoFiles(repo)
-	if diff := cmp.Diff([]string{"teams/a/rules/b.yml", "watchbill.yaml"}, got); diff != "" || err != nil {
-		t.Errorf("(-want +got), %v:\n%s", err, diff)
 	}
 }

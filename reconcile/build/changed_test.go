@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -119,5 +121,22 @@ func TestRouter(t *testing.T) {
 	}
 	if loaded, errors := router.Load(repo(t, map[string]string{"watchbill.yaml": "componentz: {}\n"})); loaded != nil || len(errors) == 0 {
 		t.Error("a repo with errors is routed")
+	}
+}
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"watchbill.yaml", ".git/config.yaml", "teams/a/rules/.x.yaml", "teams/a/rules/b.yml", "teams/a/notes.txt"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repo := os.DirFS(dir)
+	got, err := Files(repo)
+	if diff := cmp.Diff([]string{"teams/a/rules/b.yml", "watchbill.yaml"}, got); diff != "" || err != nil {
+		t.Errorf("(-want +got), %v:\n%s", err, diff)
 	}
 }

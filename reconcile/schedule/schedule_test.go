@@ -267,7 +267,10 @@ func TestRun(t *testing.T) {
 	w.eventually("the tick makes its job", func() bool { return len(w.names()) == 1 })
 	w.clock.set("2026-01-05 10:00:40")
 	w.finish("watchbill-compact-20260105t1000", done)
-	w.eventually("its end is written down", func() bool { return w.kind("compact").Runs[0].Outcome == Done })
+	w.eventually("its end is written down", func() bool {
+		runs := w.kind("compact").Runs // none yet, where the Job was seen before the state
+		return len(runs) > 0 && runs[0].Outcome == Done
+	})
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
