@@ -47,7 +47,12 @@ func yamlMessages(err error) []string {
 	}
 	var messages []string
 	for line := range strings.SplitSeq(list, "\n") {
-		messages = append(messages, strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		if last := len(messages) - 1; last >= 0 && !yamlLine.MatchString(line) { // it quotes a text of several lines
+			messages[last] += " " + line
+			continue
+		}
+		messages = append(messages, line)
 	}
 	return messages
 }

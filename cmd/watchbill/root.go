@@ -43,7 +43,7 @@ Exit codes: 0 fine, 1 findings or a difference, 2 usage or fault.`,
 		newRun(io), newAgent(io), newInit(io), newValidate(io), newRender(io),
 		newDiff(io), newStatus(io), newRollback(io), newVersion(io),
 		newJobs(io), newStore(io), newRetention(io), newJob(io),
-		newRoutes(io), newTest(io),
+		newRoutes(io), newTest(io), newImport(io),
 	)
 	return root
 }

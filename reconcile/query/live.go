@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -99,6 +100,8 @@ type result struct {
 	} `json:"stats"`
 }
 
+var errEmptySeries = errors.New("a series is null")
+
 func (c *Client) answer(data json.RawMessage) (live.Answer, error) {
 	var r result
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -114,6 +117,9 @@ func (c *Client) answer(data json.RawMessage) (live.Answer, error) {
 		var m model.Matrix
 		if err = json.Unmarshal(r.Result, &m); err == nil {
 			for _, s := range m {
+				if s == nil {
+					return live.Answer{}, c.unreadable(errEmptySeries)
+				}
 				a.Series = append(a.Series, live.Series{Labels: labelsOf(s.Metric), Points: pointsOf(s)})
 			}
 		}
@@ -121,6 +127,9 @@ func (c *Client) answer(data json.RawMessage) (live.Answer, error) {
 		var v model.Vector
 		if err = json.Unmarshal(r.Result, &v); err == nil {
 			for _, s := range v {
+				if s == nil {
+					return live.Answer{}, c.unreadable(errEmptySeries)
+				}
 				a.Series = append(a.Series, live.Series{Labels: labelsOf(s.Metric), Points: []live.Point{{T: int64(s.Timestamp), V: float64(s.Value)}}})
 			}
 		}
