@@ -24,14 +24,17 @@ func TestUpstreamScrape(t *testing.T) {
 		if err != nil || !strings.Contains(string(content), "scrape_configs:") {
 			return err
 		}
-		if _, refused := config.Load(string(content), slog.New(slog.DiscardHandler)); refused != nil {
+		if !loads(content) {
 			return nil
 		}
 		var doc struct {
 			Global map[string]any `yaml:"global"`
 			Jobs   yaml.Node      `yaml:"scrape_configs"`
 		}
-		if yaml.Unmarshal(content, &doc) != nil || doc.Jobs.Kind != yaml.SequenceNode || doc.Global["metric_name_validation_scheme"] != nil {
+		if err := yaml.Unmarshal(content, &doc); err != nil {
+			return err
+		}
+		if doc.Jobs.Kind != yaml.SequenceNode || doc.Global["metric_name_validation_scheme"] != nil {
 			return nil // a job cannot be taken out of a configuration with other names
 		}
 		jobs += len(doc.Jobs.Content)
@@ -61,4 +64,10 @@ func globalsOf(global map[string]any) string {
 		}
 	}
 	return text
+}
+
+// loads says whether Prometheus takes a configuration.
+func loads(content []byte) bool {
+	_, err := config.Load(string(content), slog.New(slog.DiscardHandler))
+	return err == nil
 }

@@ -184,7 +184,7 @@ func openFolder(args []string) (fs.FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the monitoring repo: %w", err)
 	}
-	return root.FS(), nil
+	return newFolder(folderOf(args), root.FS())
 }
 
 func writeJSON(w io.Writer, v any) error {

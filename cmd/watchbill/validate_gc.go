@@ -10,7 +10,7 @@ import (
 
 // A command that ends soon has better things to do than to collect garbage: none
 // is collected while the heap is small, and beyond that as much as keeps it to
-// a third more than is in use.
+// four fifteenths more than is in use.
 const smallHeap = 256 << 20
 
 // collectLate sets the garbage collector so, unless the user has set it.
@@ -21,7 +21,7 @@ func collectLate() {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(smallHeap)
 	afterEachCollection(func(live uint64) {
-		next := max(smallHeap, live+live/3)
+		next := max(smallHeap, live+live*4/15)
 		debug.SetGCPercent(int(100 * (next - live) / max(live, 1)))
 		debug.SetMemoryLimit(math.MaxInt64)
 	})

@@ -147,7 +147,7 @@ func (im *importing) noteRoot(r *routing) {
 func (im *importing) noteRoutes(r *routing, n *yaml.Node, depth int) {
 	var others []string
 	for _, m := range routeMatchers(n) {
-		if m != im.TeamLabel && m != "severity" && !(depth == 1 && r.origin[n] != nil && m == "namespace") {
+		if m != im.TeamLabel && m != "severity" && (depth != 1 || r.origin[n] == nil || m != "namespace") {
 			others = append(others, m)
 		}
 	}

@@ -81,7 +81,7 @@ func (im *importing) externalLabel(key, value *yaml.Node) {
 	switch {
 	case slices.Contains(replicaLabels, name) && (!fixed || name != "prometheus" && name != "shard"):
 		return // Watchbill gives each replica a label of its own
-	case name == "shard" || strings.HasPrefix(name, "__") || !model.LabelName(name).IsValidLegacy():
+	case name == "shard" || strings.HasPrefix(name, "__") || !model.LegacyValidation.IsValidLabelName(name):
 		im.note(Lost, im.global.at(key), "", "the external label %s: its name is taken, or is none that the layout takes", name)
 	case !fixed:
 		im.note(Lost, im.global.at(key), "write its value, for each environment, under labels in environments/", "the external label %s: its value comes from the process's environment", name)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,12 +81,14 @@ func NewFolder(fsys fs.FS, m *Memory, digest func([]byte) string) *Folder {
 	return f
 }
 
-// ReadDir lists a folder, once.
+// ReadDir lists a folder. Of several that list it at the same time, all get what
+// the first has seen.
 func (f *Folder) ReadDir(name string) ([]fs.DirEntry, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if entries, ok := f.listed[name]; ok {
-		return append([]fs.DirEntry(nil), entries...), nil
+	entries, ok := f.listed[name]
+	f.mu.Unlock()
+	if ok {
+		return slices.Clone(entries), nil
 	}
 	entries, err := fs.ReadDir(f.FS, name)
 	for i, e := range entries {
@@ -93,10 +96,16 @@ func (f *Folder) ReadDir(name string) ([]fs.DirEntry, error) {
 			entries[i] = &folderEntry{DirEntry: e, folder: f, path: path.Join(name, e.Name())}
 		}
 	}
-	if err == nil {
-		f.listed[name] = entries
+	if err != nil {
+		return entries, err
 	}
-	return append([]fs.DirEntry(nil), entries...), err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if first, ok := f.listed[name]; ok {
+		entries = first
+	}
+	f.listed[name] = entries
+	return slices.Clone(entries), nil
 }
 
 type folderEntry struct {

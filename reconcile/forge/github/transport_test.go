@@ -57,9 +57,12 @@ func TestBearerStaysAtHome(t *testing.T) {
 				return httptest.NewRecorder().Result(), nil
 			})}
 		req := httptest.NewRequest(http.MethodGet, address, nil)
-		if _, err := b.RoundTrip(req); err != nil || got != want || req.Header.Get("Authorization") != "" {
+		answer, err := b.RoundTrip(req)
+		if err != nil || got != want || req.Header.Get("Authorization") != "" {
 			t.Errorf("%s: %q %v", address, got, err)
+			continue
 		}
+		answer.Body.Close()
 	}
 }
 
@@ -94,6 +97,7 @@ func TestCapped(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
 		if !errors.Is(err, test.err) || err == nil && len(body) != test.size {
 			t.Errorf("%d bytes of %d: %v", len(body), test.size, err)
 		}
