@@ -92,6 +92,7 @@ func New(opts Options) (*Daemon, error) {
 		d.proposed = opts.Reviewer.Wake
 	}
 	d.calls = newWaker(opts.HookBranch, d.sendCall, opts.Log)
+	d.calls.near = d.health.leading.Load
 	if opts.Hook == nil {
 		return d, nil
 	}

@@ -63,11 +63,12 @@ func (p pullSet) add(pulls ...int) {
 
 func (p pullSet) sorted() []int { return slices.Sorted(maps.Keys(p)) }
 
-// waker passes calls on, at once and then at most once in a while: what comes
-// meanwhile is one call, however much it is.
+// waker passes calls on: at once, and to other processes then at most once in a
+// while. What comes meanwhile is one call, however much it is.
 type waker struct {
 	branch string // pushes to others wake nobody; empty: any push does
 	pause  time.Duration
+	near   func() bool // sending is cheap, as it does not leave this process; nil: it never is
 	send   func(context.Context, call) error
 	log    *slog.Logger
 
@@ -122,6 +123,9 @@ func (w *waker) run(ctx context.Context) error {
 		case <-w.slot:
 		}
 		pause, c := w.pause, w.next()
+		if w.near != nil && w.near() {
+			pause = 0
+		}
 		if err := w.try(ctx, c); err != nil && ctx.Err() == nil {
 			pause, failing = failing, min(2*failing, time.Minute)
 			w.log.Warn("leader was not woken", "call", c.String(), "error", err, "retry", pause.String())

@@ -32,15 +32,17 @@ func TestWaker(t *testing.T) {
 		events []forge.Event // at once
 		later  []forge.Event // half a second later
 		fails  int           // so many calls do not get through
+		near   bool          // they stay in the process
 		want   []sent
 	}{
-		{"a push", []forge.Event{pushTo("main")}, nil, 0, []sent{{0, "push []"}}},
-		{"to another branch", []forge.Event{pushTo("topic")}, nil, 0, nil},
-		{"nothing to us", []forge.Event{{Kind: forge.Ping}, {Kind: forge.Other}}, nil, 0, nil},
-		{"a burst", slices.Repeat([]forge.Event{pushTo("main"), pull(3), pull(2)}, 10_000), nil, 0, []sent{{0, "push [2 3]"}}},
-		{"one in the next second", []forge.Event{pull(3)}, []forge.Event{pull(3), pushTo("main")}, 0, []sent{{0, "[3]"}, {time.Second, "push [3]"}}},
-		{"any stands for all", []forge.Event{pull(3), pull(0), pull(4)}, nil, 0, []sent{{0, "[0]"}}},
-		{"once more, ever later", []forge.Event{pull(3)}, []forge.Event{pushTo("main")}, 2, []sent{{0, "[3]"}, {time.Second, "push [3]"}, {3 * time.Second, "push [3]"}}},
+		{"a push", []forge.Event{pushTo("main")}, nil, 0, false, []sent{{0, "push []"}}},
+		{"to another branch", []forge.Event{pushTo("topic")}, nil, 0, false, nil},
+		{"nothing to us", []forge.Event{{Kind: forge.Ping}, {Kind: forge.Other}}, nil, 0, false, nil},
+		{"a burst", slices.Repeat([]forge.Event{pushTo("main"), pull(3), pull(2)}, 10_000), nil, 0, false, []sent{{0, "push [2 3]"}}},
+		{"one in the next second", []forge.Event{pull(3)}, []forge.Event{pull(3), pushTo("main")}, 0, false, []sent{{0, "[3]"}, {time.Second, "push [3]"}}},
+		{"in the process of the leader", []forge.Event{pull(3)}, []forge.Event{pull(4)}, 0, true, []sent{{0, "[3]"}, {500 * time.Millisecond, "[4]"}}},
+		{"any stands for all", []forge.Event{pull(3), pull(0), pull(4)}, nil, 0, false, []sent{{0, "[0]"}}},
+		{"once more, ever later", []forge.Event{pull(3)}, []forge.Event{pushTo("main")}, 2, false, []sent{{0, "[3]"}, {time.Second, "push [3]"}, {3 * time.Second, "push [3]"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -54,6 +56,7 @@ func TestWaker(t *testing.T) {
 					}
 					return nil
 				}, slog.New(slog.DiscardHandler))
+				w.near = func() bool { return test.near }
 				for _, e := range test.events {
 					w.take(e)
 				}

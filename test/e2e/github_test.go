@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/watchbill/watchbill/test/github"
 	"github.com/watchbill/watchbill/test/stack"
@@ -231,4 +234,75 @@ func TestForgeTrouble(t *testing.T) {
 		forge.Mend()
 		forgeShows(t, ctx, "the newest truth after "+string(fault), status(commit, prodLive, "success"))
 	}
+}
+
+// Ten thousand deliveries, the half of them forged: the daemon stays up and
+// small, and the next commit goes live.
+func TestDeliveriesInABurst(t *testing.T) {
+	needsForge(t)
+	fromGood(t)
+	ctx := within(t, 4*time.Minute)
+	before, err := s.Metrics(ctx)
+	check(t, err)
+	const deliveries, senders = 10_000, 16
+	codes := make([]map[int]int, senders)
+	address, err := s.HookURL(ctx)
+	check(t, err)
+	body := []byte(`{"ref":"refs/heads/main","repository":{"full_name":"example/monitoring"},"padding":"` + strings.Repeat("x", 64<<10) + `"}`)
+	client := &http.Client{Transport: &http.Transport{DialContext: s.Cluster.Dial, MaxIdleConnsPerHost: senders}}
+	defer client.CloseIdleConnections()
+	group, groupCtx := errgroup.WithContext(ctx)
+	for sender := range senders {
+		codes[sender] = map[int]int{}
+		group.Go(func() error {
+			for n := range deliveries / senders {
+				secret := stack.HookSecret
+				if n%2 == 0 {
+					secret = "forged"
+				}
+				code, err := post(groupCtx, client, address, secret, body)
+				if err != nil {
+					return err
+				}
+				codes[sender][code]++
+			}
+			return nil
+		})
+	}
+	check(t, group.Wait())
+	sum := map[int]int{}
+	for _, c := range codes {
+		for code, n := range c {
+			sum[code] += n
+		}
+	}
+	t.Logf("answers: %v", sum)
+	if sum[http.StatusTooManyRequests] < deliveries/2 || sum[http.StatusAccepted]+sum[http.StatusUnauthorized] == 0 {
+		t.Errorf("answers: %v", sum)
+	}
+	after, err := s.Metrics(ctx)
+	check(t, err)
+	const memory, most = "process_resident_memory_bytes", 64 << 20
+	t.Logf("memory: %.0f MiB, then %.0f MiB", before[memory]/(1<<20), after[memory]/(1<<20))
+	if before[memory] == 0 || after[memory] > before[memory]+most {
+		t.Errorf("memory grew from %.0f to %.0f bytes", before[memory], after[memory])
+	}
+	write(t, rules, "groups:\n"+notifyRule("ForgeBurst", quiet))
+	commit := deliver(t, ctx, "After the burst")
+	forgeShows(t, ctx, "live", status(commit, prodLive, "success"))
+}
+
+// post gives the answer's code to one delivery of a push.
+func post(ctx context.Context, client *http.Client, address, secret string, body []byte) (int, error) {
+	request, err := github.Delivery(ctx, address, secret, "push", body)
+	if err != nil {
+		return 0, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
 }

@@ -160,15 +160,11 @@ func (s *Stack) Hook(ctx context.Context, event, secret string, set func(payload
 	if err != nil {
 		return 0, "", err
 	}
-	pods, err := s.Pods(ctx, Deployment)
+	to, err := s.HookURL(ctx)
 	if err != nil {
 		return 0, "", err
 	}
-	if len(pods) == 0 {
-		return 0, "", errors.New("no daemon runs")
-	}
-	address := net.JoinHostPort(pods[0].Status.PodIP, strconv.Itoa(HookPort))
-	request, err := github.Delivery(ctx, "http://"+address+"/hooks/github", secret, event, body)
+	request, err := github.Delivery(ctx, to, secret, event, body)
 	if err != nil {
 		return 0, "", err
 	}
@@ -180,4 +176,16 @@ func (s *Stack) Hook(ctx context.Context, event, secret string, set func(payload
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(bytes.TrimSpace(text)), err
+}
+
+// HookURL is where the daemon takes webhooks, in the cluster's network.
+func (s *Stack) HookURL(ctx context.Context) (string, error) {
+	pods, err := s.Pods(ctx, Deployment)
+	if err != nil {
+		return "", err
+	}
+	if len(pods) == 0 {
+		return "", errors.New("no daemon runs")
+	}
+	return "http://" + net.JoinHostPort(pods[0].Status.PodIP, strconv.Itoa(HookPort)) + "/hooks/github", nil
 }
