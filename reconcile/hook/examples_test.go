@@ -20,14 +20,15 @@ import (
 // example is a payload that GitHub has published.
 type example struct{ event, repository, body string }
 
-// examples reads the index of @octokit/webhooks-examples, whose folder the tests are told; else there are none.
+// examples reads the index of @octokit/webhooks-examples, which lies beside the
+// judge of GitHub's API; without that there are none.
 func examples(t testing.TB) []example {
 	t.Helper()
-	dir := os.Getenv("WATCHBILL_WEBHOOK_EXAMPLES")
-	if dir == "" {
+	prism := os.Getenv("WATCHBILL_PRISM")
+	if prism == "" {
 		return nil
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "api.github.com", "index.json"))
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(prism), "node_modules/@octokit/webhooks-examples/api.github.com/index.json"))
 	must(t, err)
 	var index []struct {
 		Name     string
@@ -54,7 +55,7 @@ func examples(t testing.TB) []example {
 func TestExamples(t *testing.T) {
 	all := examples(t)
 	if len(all) == 0 {
-		t.Skip("needs the example payloads: run it by make test, or set WATCHBILL_WEBHOOK_EXAMPLES")
+		t.Skip("needs the example payloads, beside WATCHBILL_PRISM: run it by make test")
 	}
 	// Whose webhook it is stands in a header, for this test alone.
 	r := serve(t, Options{Hook: hookFunc(func(h http.Header, body []byte) (forge.Event, error) {

@@ -3,6 +3,7 @@ package source
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -23,18 +24,11 @@ const maxHaves = 64
 // then the clone's own reference. Only the last of these makes the new head the
 // one that a restart begins with.
 func (s *Source) fetch(ctx context.Context) (Revision, error) {
-	if err := s.objects.damage(); err != nil {
-		return Revision{}, err
-	}
-	session, err := s.remote.connect(ctx)
+	session, refs, err := s.begin(ctx)
 	if err != nil {
 		return Revision{}, err
 	}
 	defer session.Close()
-	refs, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return Revision{}, err
-	}
 	head, ok := refs.References[s.clone.branch.String()]
 	if !ok {
 		return Revision{}, &kindError{ErrBranch, "the remote has " + branches(refs)}
@@ -51,21 +45,30 @@ func (s *Source) fetch(ctx context.Context) (Revision, error) {
 	return s.advance(head)
 }
 
+// begin starts a conversation, which the caller closes, with the remote's references.
+func (s *Source) begin(ctx context.Context) (session, *packp.AdvRefs, error) {
+	if err := s.objects.damage(); err != nil {
+		return nil, nil, err
+	}
+	session, err := s.remote.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, session.Close())
+	}
+	return session, refs, nil
+}
+
 // fetchRef is one attempt at a reference that is not the branch. What it brings
 // stays in the clone's packs until the clone is made anew.
 func (s *Source) fetchRef(ctx context.Context, ref plumbing.ReferenceName) (Revision, error) {
-	if err := s.objects.damage(); err != nil {
-		return Revision{}, err
-	}
-	session, err := s.remote.connect(ctx)
+	session, refs, err := s.begin(ctx)
 	if err != nil {
 		return Revision{}, err
 	}
 	defer session.Close()
-	refs, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return Revision{}, err
-	}
 	commit, ok := refs.References[ref.String()]
 	if !ok {
 		return Revision{}, &kindError{ErrRef, "the remote does not name it"}
