@@ -184,11 +184,7 @@ func (p *pass) promote(ctx context.Context) error {
 // their chunks are still there. Every component goes back, so that what runs
 // is one revision.
 func (p *pass) refused(ctx context.Context, by proof.Refusal) error {
-	words := by.Words
-	if said := p.refusalLog(ctx, by.Pod, p.started); said != "" {
-		words = said
-	}
-	why := fmt.Sprintf("%s refused it: %s", by.Pod, words)
+	cause := p.cause(ctx, by)
 	err := p.point(ctx, func(i bundle.Index) bundle.Index {
 		if i.LastGood != nil {
 			i.Wanted = *i.LastGood
@@ -198,11 +194,36 @@ func (p *pass) refused(ctx context.Context, by proof.Refusal) error {
 	if err != nil {
 		return p.fail(ctx, "index", fmt.Errorf("point back to the last good: %w", err))
 	}
-	if missing := p.backOnLastGood(ctx); missing != "" {
+	missing := p.backOnLastGood(ctx)
+	if cause == "" { // the pod may have gone; by now others have tried it
+		cause = p.cause(ctx, by)
+	}
+	why := fmt.Sprintf("%s refused it: %s", by.Pod, cmp.Or(cause, by.Words))
+	if missing != "" {
 		why += "; and the last good is not proven: " + missing
 	}
 	p.wake.fire() // the next pass makes sure that the workloads, too, are those of the last good
 	return p.end(ctx, history.Refused, why)
+}
+
+// cause is why a bundle was refused, by the log of whoever refused it first, or
+// else of another replica: all of them were given the same. Empty if no log says it.
+func (p *pass) cause(ctx context.Context, by proof.Refusal) string {
+	if by.Component != bundle.Prometheus {
+		return "" // the others answer with the cause
+	}
+	pods := []string{by.Pod}
+	for _, r := range p.prover.Snapshot() {
+		if r.Component == by.Component && r.Pod != by.Pod {
+			pods = append(pods, r.Pod)
+		}
+	}
+	for _, pod := range pods {
+		if said := p.refusalLog(ctx, pod, p.started); said != "" {
+			return said
+		}
+	}
+	return ""
 }
 
 // backOnLastGood waits a moment for the replicas to be back, and says which are not.

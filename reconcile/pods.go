@@ -163,7 +163,7 @@ func refusalFromLog(client kubernetes.Interface, namespace string) func(context.
 			Container: "prometheus", SinceTime: &at, LimitBytes: &most,
 		}).Stream(ctx)
 		if err != nil {
-			return "" // an Alertmanager, or a pod that has gone: the agent's words stand
+			return "" // the pod has gone
 		}
 		defer stream.Close()
 		text, err := io.ReadAll(io.LimitReader(stream, most))

@@ -13,8 +13,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/watchbill/watchbill/reconcile/agent"
 	"github.com/watchbill/watchbill/reconcile/history"
 	"github.com/watchbill/watchbill/render/bundle"
+	"github.com/watchbill/watchbill/test/stack"
 )
 
 // watchbill runs the program against the cluster, as a person would.
@@ -73,30 +75,48 @@ const (
 	missingCA      = "    scheme: https\n    tls_config:\n      ca_file: /etc/payments/ca.crt\n"
 )
 
-// A pod is deleted in the moment in which its bundle is being refused; it has
-// to come back on the last good.
+// A pod is deleted in the moment in which its bundle is being refused, or has
+// just been; it has to come back on the last good. The log that says why may have
+// gone with it.
 func TestBundleThatPrometheusRefuses(t *testing.T) {
-	good := fromGood(t)
-	ctx := within(t, 2*time.Minute)
-	check(t, s.AwaitScraped(ctx, "payments"))
-	edit(t, paymentsScrape, paymentsJob, paymentsJob+missingCA)
-	events, err := s.Follow(ctx)
-	check(t, err)
-	commit := deliver(t, ctx, "payments: over TLS")
-	for e := range events {
-		if e.Index != nil && e.Component == bundle.Prometheus && !e.Index.Proven() {
-			now := int64(0)
-			check(t, s.Client.CoreV1().Pods(s.Namespace).Delete(ctx, "prometheus-0", metav1.DeleteOptions{GracePeriodSeconds: &now}))
-			break
-		}
+	for name, moment := range map[string]func(e stack.Event) (pod string){
+		"while it is being loaded": func(e stack.Event) string {
+			if e.Index != nil && e.Component == bundle.Prometheus && !e.Index.Proven() {
+				return "prometheus-0"
+			}
+			return ""
+		},
+		"once it is refused": func(e stack.Event) string {
+			if e.Report != nil && e.Component == bundle.Prometheus && e.Report.State == agent.Refused {
+				return e.Report.Pod
+			}
+			return ""
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			good := fromGood(t)
+			ctx := within(t, 2*time.Minute)
+			check(t, s.AwaitScraped(ctx, "payments"))
+			edit(t, paymentsScrape, paymentsJob, paymentsJob+missingCA)
+			events, err := s.Follow(ctx)
+			check(t, err)
+			commit := deliver(t, ctx, "payments: over TLS")
+			for e := range events {
+				if pod := moment(e); pod != "" {
+					now := int64(0)
+					check(t, s.Client.CoreV1().Pods(s.Namespace).Delete(ctx, pod, metav1.DeleteOptions{GracePeriodSeconds: &now}))
+					break
+				}
+			}
+			record, err := s.Await(ctx, commit, history.Refused)
+			check(t, err)
+			contains(t, record.Reason, "/etc/payments/ca.crt: no such file or directory")
+			check(t, s.Until(ctx, "two replicas of Prometheus", twoReplicas))
+			stillLive(t, ctx, good)
+			text, _ := watchbill(t, "status")
+			contains(t, text, "refused")
+		})
 	}
-	record, err := s.Await(ctx, commit, history.Refused)
-	check(t, err)
-	contains(t, record.Reason, "/etc/payments/ca.crt: no such file or directory")
-	check(t, s.Until(ctx, "two replicas of Prometheus", twoReplicas))
-	stillLive(t, ctx, good)
-	text, _ := watchbill(t, "status")
-	contains(t, text, "refused")
 }
 
 // A refused revision stays refused, and the next good commit goes live over it.
