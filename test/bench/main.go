@@ -42,8 +42,11 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 3 && args[0] == "audit-child" {
 		return auditChild(ctx, args[1], args[2], os.Stdout)
 	}
+	if len(args) == 4 && args[0] == "review-child" {
+		return reviewChild(ctx, args[1:], os.Stdin, os.Stdout)
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "rules, validate, stores or live; by default all")
+	only := flags.String("only", "", "rules, review, validate, stores or live; by default all")
 	commits := flags.Int("commits", 20, "commits to take from merge to live, at least 20 for figures to quote")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -58,6 +61,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	if *only == "" || *only == "rules" {
 		if err := benchRules(ctx, programs["promtool"], out, os.Stderr); err != nil {
+			return err
+		}
+	}
+	if *only == "" || *only == "review" {
+		if err := benchReview(ctx, out, os.Stderr); err != nil {
 			return err
 		}
 	}
