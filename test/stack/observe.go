@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,7 +78,8 @@ func (s *Stack) Get(ctx context.Context, pod string, port int, path string, quer
 	}
 	body, err := request.DoRaw(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s for %s: %w", pod, path, err)
+		const most = 500
+		return nil, fmt.Errorf("ask %s for %s: %w: %s", pod, path, err, bytes.TrimSpace(body[:min(len(body), most)]))
 	}
 	return body, nil
 }
