@@ -14,7 +14,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/watchbill/watchbill/reconcile"
 	"github.com/watchbill/watchbill/test/github"
 	"github.com/watchbill/watchbill/test/stack"
 )
@@ -99,6 +104,51 @@ func theComment(t *testing.T, ctx context.Context, pull int, words ...string) gi
 		return nil
 	})
 	return comment
+}
+
+// Of several daemons any may be told by a webhook, and the one that leads hears of it.
+func TestDeliveryToAStandby(t *testing.T) {
+	needsForge(t)
+	fromGood(t)
+	ctx := within(t, 2*time.Minute)
+	scaleDaemon(t, ctx, 2)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		scaleDaemon(t, ctx, 1)
+	})
+	lease, err := s.Client.CoordinationV1().Leases(s.Namespace).Get(ctx, "watchbill-prod", metav1.GetOptions{})
+	check(t, err)
+	daemons, err := s.HookURLs(ctx)
+	check(t, err)
+	delete(daemons, *lease.Spec.HolderIdentity)
+	if len(daemons) != 1 {
+		t.Fatalf("%s leads, and these do not: %v", *lease.Spec.HolderIdentity, daemons)
+	}
+	calls, err := s.Client.CoreV1().ConfigMaps(s.Namespace).Watch(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, reconcile.WakeName).String(),
+	})
+	check(t, err)
+	defer calls.Stop()
+	began := time.Now().UTC().Format(time.RFC3339)
+	write(t, rules, "groups:\n"+notifyRule("ForgeStandby", quiet))
+	commit, err := s.Repo.Commit(ctx, "A rule that a standby is told of")
+	check(t, err)
+	check(t, s.Repo.Push(ctx))
+	for pod, to := range daemons {
+		code, answer, err := s.HookTo(ctx, to, "push", stack.HookSecret, pushed)
+		check(t, err)
+		if code != http.StatusAccepted {
+			t.Fatalf("webhook to %s: %d %s", pod, code, answer)
+		}
+	}
+	for change := range calls.ResultChan() {
+		if cm, ok := change.Object.(*corev1.ConfigMap); ok && change.Type != watch.Deleted && cm.Data["push"] >= began {
+			break
+		}
+	}
+	check(t, ctx.Err())
+	forgeShows(t, ctx, "live", status(commit, prodLive, "success"))
 }
 
 // A push, told by a webhook, is live, and its commit and its deployment say so.

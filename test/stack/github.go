@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,9 +143,18 @@ func (s *Stack) Propose(ctx context.Context, g *GitHub, pull github.Pull, messag
 	return pull.Head, nil
 }
 
-// Hook delivers a webhook to one of the daemon's pods, with GitHub's own example
-// of such an event, changed to be of our repository by set.
+// Hook delivers a webhook to the daemon, with GitHub's own example of such an
+// event, changed to be of our repository by set.
 func (s *Stack) Hook(ctx context.Context, event, secret string, set func(payload map[string]any)) (status int, answer string, err error) {
+	to, err := s.HookURL(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	return s.HookTo(ctx, to, event, secret, set)
+}
+
+// HookTo delivers to one of [Stack.HookURLs], as Hook does.
+func (s *Stack) HookTo(ctx context.Context, to, event, secret string, set func(payload map[string]any)) (status int, answer string, err error) {
 	payloads, err := github.Payloads(event)
 	if err != nil {
 		return 0, "", err
@@ -157,10 +168,6 @@ func (s *Stack) Hook(ctx context.Context, event, secret string, set func(payload
 	}
 	set(payload)
 	body, err := json.Marshal(payload)
-	if err != nil {
-		return 0, "", err
-	}
-	to, err := s.HookURL(ctx)
 	if err != nil {
 		return 0, "", err
 	}
@@ -180,12 +187,22 @@ func (s *Stack) Hook(ctx context.Context, event, secret string, set func(payload
 
 // HookURL is where the daemon takes webhooks, in the cluster's network.
 func (s *Stack) HookURL(ctx context.Context) (string, error) {
-	pods, err := s.Pods(ctx, Deployment)
+	all, err := s.HookURLs(ctx)
 	if err != nil {
 		return "", err
 	}
-	if len(pods) == 0 {
+	if len(all) == 0 {
 		return "", errors.New("no daemon runs")
 	}
-	return "http://" + net.JoinHostPort(pods[0].Status.PodIP, strconv.Itoa(HookPort)) + "/hooks/github", nil
+	return all[slices.Min(slices.Collect(maps.Keys(all)))], nil
+}
+
+// HookURLs are those of each of the daemon's pods, by name.
+func (s *Stack) HookURLs(ctx context.Context) (map[string]string, error) {
+	pods, err := s.Pods(ctx, Deployment)
+	all := map[string]string{}
+	for _, pod := range pods {
+		all[pod.Name] = "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(HookPort)) + "/hooks/github"
+	}
+	return all, err
 }
