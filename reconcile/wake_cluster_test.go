@@ -5,11 +5,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,19 +129,20 @@ func TestCallIsWrittenByTheOthers(t *testing.T) {
 }
 
 // TestWokenByAnotherReplica: a delivery that comes to a replica standing by
-// wakes the leader, which would not have looked for an hour. What somebody else
-// writes there has it look, and nothing else.
+// wakes the leader, which would not have looked for an hour, and no other look
+// at a pull request is asked for. What somebody else writes there has it look,
+// and nothing else.
 func TestWokenByAnotherReplica(t *testing.T) {
 	w := newWorld(t)
 	var mu sync.Mutex
-	var pulls []int
-	start := func(name string) *Daemon {
+	var told []string // which pull requests to look at, and by whom
+	start := func(name string) (*Daemon, func()) {
 		d, closeRepo := w.daemon(filepath.Join(t.TempDir(), name), nil)
 		d.Identity, d.Poll = name, time.Hour
 		d.proposed = func(n int) {
 			mu.Lock()
 			defer mu.Unlock()
-			pulls = append(pulls, n)
+			told = append(told, fmt.Sprint(name, " ", n))
 		}
 		var err error
 		d.hooks, err = hook.New(hook.Options{Hook: exampleHook, Deliver: d.calls.take, Log: d.Log})
@@ -149,37 +150,45 @@ func TestWokenByAnotherReplica(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()
-		t.Cleanup(func() {
+		stop := sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			closeRepo()
 		})
-		return d
+		t.Cleanup(stop)
+		return d, stop
 	}
-	live := func(commit string) func() bool {
-		return func() bool { h := w.history(); return h.Live != nil && h.Live.Revision == commit }
+	live := func(commit string) {
+		t.Helper()
+		w.eventually("a commit is live", func() bool { h := w.history(); return h.Live != nil && h.Live.Revision == commit })
 	}
-	told := func(want int) func() bool {
-		return func() bool { mu.Lock(); defer mu.Unlock(); return slices.Contains(pulls, want) }
+	var want []string
+	wantTold := func(next ...string) {
+		t.Helper()
+		want = append(want, next...)
+		w.eventually(fmt.Sprint("asked for ", want), func() bool { mu.Lock(); defer mu.Unlock(); return len(told) >= len(want) })
+		mu.Lock()
+		defer mu.Unlock()
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Fatalf("looks that were asked for (-want +got):\n%s", diff)
+		}
 	}
-	forget := func() { mu.Lock(); defer mu.Unlock(); pulls = nil }
 	passes := func(d *Daemon) float64 { return testutil.ToFloat64(d.metrics.passes) }
 
-	leader := start("a")
-	w.eventually("the first revision is live", live(w.git("rev-parse", "HEAD")))
-	other := start("b")
+	leader, stopLeader := start("a")
+	live(w.git("rev-parse", "HEAD"))
+	wantTold("a 0") // any: whenever the branch has moved, and so with the first revision
+	other, stopOther := start("b")
 	w.write("README.md", "another commit\n")
 	second := w.commit("second")
 	post(t, other.hooks, "push", "1", pushPayload)
-	w.eventually("the second revision is live", live(second))
-	w.eventually("every pull request is looked at, as the branch has moved", told(anyPull))
-	forget()
+	live(second)
+	wantTold("a 0")
 	post(t, other.hooks, "pull_request", "2", pullPayload)
-	w.eventually("the pull request is looked at", told(7))
+	wantTold("a 7")
 
-	forget()
 	before := passes(leader)
 	maps := w.client.CoreV1().ConfigMaps(w.ns)
 	cm, err := maps.Get(t.Context(), WakeName, metav1.GetOptions{})
@@ -190,17 +199,21 @@ func TestWokenByAnotherReplica(t *testing.T) {
 	cm.BinaryData = map[string][]byte{"junk": []byte(strings.Repeat("\x00", 500_000))}
 	_, err = maps.Update(t.Context(), cm, metav1.UpdateOptions{})
 	must(t, err)
-	w.eventually("any pull request is looked at", told(anyPull))
+	wantTold("a 0") // of what was written; the branch has not moved
 	w.eventually("the leader has looked", func() bool { return passes(leader) > before })
 	must(t, maps.Delete(t.Context(), WakeName, metav1.DeleteOptions{}))
 	w.write("README.md", "a third commit\n")
 	third := w.commit("third")
 	post(t, other.hooks, "push", "3", pushPayload)
-	w.eventually("the third revision is live", live(third))
+	live(third)
+	wantTold("a 0")
 	w.wantLive(third)
 	if r := w.history().Records; len(r) != 3 {
 		t.Errorf("records: %+v", r)
 	}
+	stopOther()
+	stopLeader()
+	wantTold() // and no more until the end
 	if passes(other) != 0 {
 		t.Error("the replica that stands by has worked")
 	}

@@ -7,57 +7,27 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/watchbill/watchbill/render/bundle"
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
-// realProcess is the real Prometheus or Alertmanager over a bundle's folder.
+// realProcess is the real Prometheus or Alertmanager over a bundle's folder. The
+// agent knows its address before it starts, and when it starts again.
 type realProcess struct {
-	component, binary, dir, address string
-	data                            string
-	command                         *exec.Cmd
-	log                             lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.Write(p)
-}
-
-func (b *lockedBuffer) text() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.all.Bytes())
+	component, dir, address string
+	data                    string
+	server                  *upstream.Server // nil unless it runs
 }
 
 func newRealProcess(t *testing.T, component, dir string) *realProcess {
-	variable := "WATCHBILL_" + strings.ToUpper(component)
-	binary := os.Getenv(variable)
-	if binary == "" {
-		t.Skipf("%s is not set: `make test` builds the real %s and runs this test with it", variable, component)
-	}
-	p := &realProcess{component: component, binary: binary, dir: dir, address: freeAddress(t), data: t.TempDir()}
-	t.Cleanup(func() {
-		p.stop()
-		if t.Failed() {
-			t.Logf("%s says:\n%s", component, p.log.text())
-		}
-	})
-	return p
+	upstream.Path(t, component)
+	return &realProcess{component: component, dir: dir, address: freeAddress(t), data: t.TempDir()}
 }
 
 func (p *realProcess) url() string { return "http://" + p.address }
@@ -73,35 +43,24 @@ func (p *realProcess) start(t *testing.T) {
 	} else {
 		args = append(args, "--storage.path="+p.data, "--cluster.listen-address=")
 	}
-	p.command = exec.Command(p.binary, args...)
-	p.command.Stderr = &p.log
-	if err := p.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p.server = upstream.Start(t, p.component, args...)
 }
 
 func (p *realProcess) stop() {
-	if p.command != nil {
-		_ = p.command.Process.Kill()
-		_ = p.command.Wait()
-		p.command = nil
+	if p.server != nil {
+		p.server.Stop()
+		p.server = nil
 	}
 }
 
 // api reads one of the process's pages.
 func (p *realProcess) api(t *testing.T, path string) string {
 	t.Helper()
-	response, err := http.Get(p.url() + path)
-	if err != nil {
-		t.Fatal(err)
+	status, body := p.server.Ask(t, http.MethodGet, path)
+	if status == 0 {
+		t.Fatal(body)
 	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
+	return body
 }
 
 const realConfig = `
@@ -243,7 +202,7 @@ func TestRealRefused(t *testing.T) {
 				if rules := r.process.api(t, "/api/v1/rules"); !strings.Contains(rules, `"V1"`) || strings.Contains(rules, `"V2"`) {
 					t.Errorf("the old rules do not run: %s", rules)
 				}
-				if !bytes.Contains(r.process.log.text(), []byte(c.log)) {
+				if !strings.Contains(r.process.server.Log(), c.log) {
 					t.Errorf("the log does not say %q", c.log)
 				}
 			}

@@ -1,12 +1,9 @@
 package build
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -17,28 +14,9 @@ import (
 	"github.com/watchbill/watchbill/render"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
+	"github.com/watchbill/watchbill/validate/memory"
 	"github.com/watchbill/watchbill/validate/routes"
 )
-
-// digested knows the digests of its files, as revisions do.
-type digested struct{ fstest.MapFS }
-
-func (d digested) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := d.MapFS.ReadDir(name)
-	for i, e := range entries {
-		if e.Type().IsRegular() {
-			entries[i] = digestedEntry{e, fmt.Sprintf("%x", sha256.Sum256(d.MapFS[path.Join(name, e.Name())].Data))}
-		}
-	}
-	return entries, err
-}
-
-type digestedEntry struct {
-	fs.DirEntry
-	digest string
-}
-
-func (e digestedEntry) Digest() string { return e.digest }
 
 func TestChangedFiles(t *testing.T) {
 	files := func(contents map[string]string) fs.FS {
@@ -46,7 +24,7 @@ func TestChangedFiles(t *testing.T) {
 		for path, content := range contents {
 			out[path] = &fstest.MapFile{Data: []byte(content)}
 		}
-		return digested{out}
+		return memory.NewFolder(out, nil, nil)
 	}
 	then := files(map[string]string{"a/same.yaml": "x\n", "a/lines.yaml": "x\ny\n", "a/other.yaml": "x\n", "gone.tmpl": "x", "README.md": "x", ".git/a.yaml": "x"})
 	now := files(map[string]string{"a/same.yaml": "x\n", "a/lines.yaml": "x\r\ny\r\n", "a/other.yaml": "y\n", "b/new.json": "x", "README.md": "y", ".git/a.yaml": "y"})

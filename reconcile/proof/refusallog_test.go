@@ -1,11 +1,14 @@
 package proof
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
 // TestRefusalLog reads lines that Prometheus 3.15 wrote.
@@ -74,26 +77,27 @@ func FuzzRefusalLog(f *testing.F) {
 
 // TestRealRefusalLog has the Prometheus that Watchbill is built for refuse a bundle, and reads why.
 func TestRealRefusalLog(t *testing.T) {
-	binary := os.Getenv("WATCHBILL_PROMETHEUS")
-	if binary == "" {
-		t.Skip("WATCHBILL_PROMETHEUS is not set: `make test` builds the real prometheus and runs this test with it")
-	}
 	for _, format := range []string{"json", "logfmt"} {
 		dir := t.TempDir()
 		write := func(name, content string) {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			t.Helper()
+			upstream.Write(t, dir, map[string]string{name: content})
 		}
 		write("prometheus.yml", "rule_files: [bad.yaml]\n")
-		p := startPrometheus(t, binary, dir, format)
+		p := upstream.Prometheus(t, dir, "--log.format="+format)
+		reload := func(want int) {
+			t.Helper()
+			if status, body := p.Ask(t, http.MethodPost, "/-/reload"); status != want {
+				t.Fatalf("the reload is answered with %d, want %d: %s", status, want, body)
+			}
+		}
 		began := time.Now().Add(-time.Second)
 		write("bad.yaml", "groups: [{name: g, rules: [{alert: A, expr: 'sum('}]}]\n")
-		p.reload(t, 500)
+		reload(http.StatusInternalServerError)
 		write("bad.yaml", "groups: []\n")
-		p.reload(t, 200)
-		p.stop()
-		said := RefusalLog(p.log.Bytes(), began)
+		reload(http.StatusOK)
+		p.Stop()
+		said := RefusalLog([]byte(p.Log()), began)
 		if !strings.Contains(said, "bad.yaml: ") || !strings.HasSuffix(said, "parse error: unclosed left parenthesis") {
 			t.Errorf("%s: %q", format, said)
 		}

@@ -1,12 +1,7 @@
 package query
 
 import (
-	"bytes"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/test/upstream"
 	"github.com/watchbill/watchbill/validate/live"
 )
 
@@ -27,8 +23,8 @@ const recorded = 3 * 24 * time.Hour
 // samples are of a queue that is full for the first ten minutes of every sixth
 // hour, of a second one that is so for two minutes more, and of one that was
 // there on the first day alone.
-func samples() []byte {
-	var b bytes.Buffer
+func samples() string {
+	var b strings.Builder
 	fmt.Fprintln(&b, "# TYPE queue_length gauge")
 	for _, q := range []struct {
 		name       string
@@ -43,72 +39,21 @@ func samples() []byte {
 		}
 	}
 	b.WriteString("# EOF\n")
-	return b.Bytes()
+	return b.String()
 }
 
 // realPrometheus is the real program over those samples.
 func realPrometheus(t *testing.T, args ...string) *Client {
 	t.Helper()
-	prometheus, promtool := os.Getenv("WATCHBILL_PROMETHEUS"), os.Getenv("WATCHBILL_PROMTOOL")
-	if prometheus == "" || promtool == "" {
-		t.Skip("WATCHBILL_PROMETHEUS or WATCHBILL_PROMTOOL is not set: `make test` builds them and runs this test with them")
-	}
 	dir := t.TempDir()
-	text, data := filepath.Join(dir, "samples.txt"), filepath.Join(dir, "data")
-	config := filepath.Join(dir, "prometheus.yml")
-	for file, content := range map[string][]byte{text: samples(), config: []byte("global: {scrape_interval: 1m}\n")} {
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=72h", text, data).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	cmd := exec.Command(prometheus, append([]string{
-		"--config.file=" + config, "--storage.tsdb.path=" + data, "--web.listen-address=" + address, "--storage.tsdb.retention.time=100y",
-	}, args...)...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("Prometheus says:\n%s", log.String())
-		}
-	})
-	untilReady(t, "http://"+address+"/-/ready")
-	c, err := New(Options{URL: "http://" + address})
+	upstream.Write(t, dir, map[string]string{"samples.txt": samples(), "prometheus.yml": "global: {scrape_interval: 1m}\n"})
+	upstream.Run(t, "promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=72h", filepath.Join(dir, "samples.txt"), filepath.Join(dir, "data"))
+	c, err := New(Options{URL: upstream.Prometheus(t, dir, append(args, "--storage.tsdb.retention.time=100y")...).URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-func untilReady(t *testing.T, url string) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); ; {
-		response, err := http.Get(url)
-		if err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		if time.Now().After(end) {
-			t.Fatalf("Prometheus is not ready: %v", err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 func repoWith(t *testing.T, rules string) *repolayout.Repo {

@@ -2,10 +2,8 @@ package review
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/render/bundle"
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
 // stateCases are reloads, and the alerts that lose their state by them. Every
@@ -121,67 +120,17 @@ func key(a LiveAlert) string {
 }
 
 // realPrometheus is the real program, over a folder of rules.
-type realPrometheus struct{ dir, url string }
+type realPrometheus struct {
+	*upstream.Server
+	dir string
+}
 
 func startPrometheus(t *testing.T) *realPrometheus {
 	t.Helper()
-	binary := os.Getenv("WATCHBILL_PROMETHEUS")
-	if binary == "" {
-		t.Skip("WATCHBILL_PROMETHEUS is not set: `make test` builds the real prometheus and runs this test with it")
-	}
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p := &realPrometheus{dir: t.TempDir(), url: "http://" + address}
+	dir := t.TempDir()
 	config := "global: {evaluation_interval: 1s}\nrule_files: [rules/a/*.yaml, rules/b/*.yaml]\n"
-	if err := os.WriteFile(filepath.Join(p.dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "--config.file="+filepath.Join(p.dir, "prometheus.yml"), "--storage.tsdb.path="+t.TempDir(),
-		"--web.listen-address="+address, "--web.enable-lifecycle")
-	var log strings.Builder
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	p.await(t, "ready", func() bool {
-		r, err := p.ask(t, http.MethodGet, "/-/ready")
-		if err == nil {
-			r.Body.Close()
-		}
-		return err == nil && r.StatusCode == http.StatusOK
-	})
-	return p
-}
-
-func (p *realPrometheus) ask(t *testing.T, method, path string) (*http.Response, error) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, p.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return http.DefaultClient.Do(request)
-}
-
-func (p *realPrometheus) await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("prometheus is not %s", what)
-		}
-	}
+	upstream.Write(t, dir, map[string]string{"prometheus.yml": config})
+	return &realPrometheus{upstream.Prometheus(t, dir), dir}
 }
 
 // load puts these files in place of those before, and has them loaded.
@@ -190,33 +139,16 @@ func (p *realPrometheus) load(t *testing.T, files map[string]string) {
 	if err := os.RemoveAll(filepath.Join(p.dir, "rules")); err != nil {
 		t.Fatal(err)
 	}
-	for path, content := range files {
-		path = filepath.Join(p.dir, path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r, err := p.ask(t, http.MethodPost, "/-/reload")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		t.Fatalf("reload: %s", r.Status)
+	upstream.Write(t, p.dir, files)
+	if status, body := p.Ask(t, http.MethodPost, "/-/reload"); status != http.StatusOK {
+		t.Fatalf("reload: %d %s", status, body)
 	}
 }
 
 func (p *realPrometheus) alerts(t *testing.T) []LiveAlert {
 	t.Helper()
-	r, err := p.ask(t, http.MethodGet, "/api/v1/rules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	alerts, err := ReadAlerts(r.Body, p.dir)
+	_, body := p.Ask(t, http.MethodGet, "/api/v1/rules")
+	alerts, err := ReadAlerts(strings.NewReader(body), p.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +162,7 @@ func (p *realPrometheus) awaitAlerts(t *testing.T, files map[string]string) (ale
 	for _, content := range files {
 		rules += strings.Count(content, "- alert:")
 	}
-	p.await(t, "at its first evaluation", func() bool {
+	p.Await(t, "at its first evaluation", func() bool {
 		alerts = p.alerts(t)
 		return len(alerts) == rules
 	})

@@ -2,12 +2,10 @@ package review
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -18,27 +16,8 @@ import (
 	"github.com/watchbill/watchbill/reconcile/forge"
 	"github.com/watchbill/watchbill/render"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/memory"
 )
-
-// digested is a file system whose entries know their digests, as a revision's do.
-type digested struct{ fstest.MapFS }
-
-func (d digested) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := d.MapFS.ReadDir(name)
-	for i, e := range entries {
-		if e.Type().IsRegular() {
-			entries[i] = digestedEntry{e, fmt.Sprintf("%x", sha256.Sum256(d.MapFS[path.Join(name, e.Name())].Data))}
-		}
-	}
-	return entries, err
-}
-
-type digestedEntry struct {
-	fs.DirEntry
-	digest string
-}
-
-func (e digestedEntry) Digest() string { return e.digest }
 
 // example is the example repo with these files put in place; of a file that is
 // there, "old => new" replaces a part, and empty content removes it.
@@ -69,7 +48,7 @@ func example(t testing.TB, changes map[string]string) fs.FS {
 			out[path] = &fstest.MapFile{Data: []byte(content)}
 		}
 	}
-	return digested{out}
+	return memory.NewFolder(out, nil, nil) // whose entries know their digests, as a revision's do
 }
 
 // recorder is a forge that keeps what it is told, and counts what it would have

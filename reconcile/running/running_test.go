@@ -1,13 +1,8 @@
 package running
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,47 +16,8 @@ import (
 	"github.com/watchbill/watchbill/reconcile/reach"
 	"github.com/watchbill/watchbill/reconcile/review"
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/test/upstream"
 )
-
-// program is the path of a real program.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	path := os.Getenv("WATCHBILL_" + strings.ToUpper(name))
-	if path == "" {
-		t.Skipf("needs %s: run it by make test", name)
-	}
-	return path
-}
-
-// start runs a server until the test ends, and returns its address once it is ready.
-func start(t *testing.T, flag, path string, args ...string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(path, append(args, flag+"="+address)...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); http.DefaultClient.CloseIdleConnections() })
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		response, err := http.Get("http://" + address + "/-/ready")
-		if err == nil {
-			response.Body.Close()
-		}
-		if err == nil && response.StatusCode == http.StatusOK {
-			return address
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is not ready after 30 s: %s", filepath.Base(path), log.String())
-		}
-	}
-}
 
 // stackOf is a stack of these pods, by component, each at its address.
 func stackOf(pods ...corev1.Pod) *Stack {
@@ -78,18 +34,11 @@ func pod(component, name, address string, ready corev1.ConditionStatus) corev1.P
 	}
 }
 
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestFiring(t *testing.T) {
-	prometheus := program(t, "prometheus")
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "prometheus.yml"), "global: {evaluation_interval: 1s}\nrule_files: [rules/payments/*.yaml]\n")
-	write(t, filepath.Join(dir, "rules/payments/a.yaml"), `groups:
+	upstream.Write(t, dir, map[string]string{
+		"prometheus.yml": "global: {evaluation_interval: 1s}\nrule_files: [rules/payments/*.yaml]\n",
+		"rules/payments/a.yaml": `groups:
   - name: g
     rules:
       - {record: a:b, expr: "1"}
@@ -97,20 +46,18 @@ func TestFiring(t *testing.T) {
       - {alert: Fires, expr: "vector(1)", labels: {severity: page}}
       - {alert: Waits, expr: "vector(1)", for: 1h}
       - {alert: Quiet, expr: "vector(1) > 2"}
-`)
-	address := start(t, "--web.listen-address", prometheus, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"))
-	s := stackOf(pod("prometheus", "prometheus-0", address, corev1.ConditionTrue), pod("prometheus", "prometheus-1", "127.0.0.1:1", corev1.ConditionTrue))
+`})
+	server := upstream.Prometheus(t, dir)
+	s := stackOf(pod("prometheus", "prometheus-0", server.Address, corev1.ConditionTrue), pod("prometheus", "prometheus-1", "127.0.0.1:1", corev1.ConditionTrue))
 	s.folder = dir
 	var got []review.LiveAlert
-	for deadline := time.Now().Add(30 * time.Second); len(got) < 3; time.Sleep(100 * time.Millisecond) {
+	server.Await(t, "at its first evaluation", func() bool {
 		var err error
 		if got, err = s.Firing(t.Context(), "prod"); err != nil {
 			t.Fatal(err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("only %+v", got)
-		}
-	}
+		return len(got) >= 3
+	})
 	for i := range got {
 		if got[i].Since.IsZero() || time.Since(got[i].Since) > time.Minute {
 			t.Errorf("since %s", got[i].Since)
@@ -147,7 +94,6 @@ func TestNobodyToAsk(t *testing.T) {
 
 // The blocks of two days in a bucket that a real Thanos Store serves.
 func TestRetention(t *testing.T) {
-	thanos, promtool := program(t, "thanos"), program(t, "promtool")
 	dir := t.TempDir()
 	const from = 1767571200 // 2026-01-05
 	var text strings.Builder
@@ -156,13 +102,13 @@ func TestRetention(t *testing.T) {
 		fmt.Fprintf(&text, "m %d %d\n", at%97, at)
 	}
 	text.WriteString("# EOF\n")
-	write(t, filepath.Join(dir, "metrics"), text.String())
-	run(t, promtool, "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "metrics"), filepath.Join(dir, "blocks"))
+	upstream.Write(t, dir, map[string]string{"metrics": text.String()})
+	upstream.Run(t, "promtool", "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "metrics"), filepath.Join(dir, "blocks"))
 	bucket := "{type: FILESYSTEM, config: {directory: " + filepath.Join(dir, "bucket") + "}}"
-	run(t, thanos, "tools", "bucket", "upload-blocks", "--path", filepath.Join(dir, "blocks"), "--objstore.config", bucket, "--label", `env="prod"`)
-	address := start(t, "--http-address", thanos, "store", "--data-dir="+filepath.Join(dir, "store"), "--grpc-address=127.0.0.1:0",
-		"--objstore.config="+bucket, "--ignore-deletion-marks-delay=24h", "--consistency-delay=0s")
-	s := stackOf(pod("thanos-store", "thanos-store-0-0", address, corev1.ConditionTrue))
+	upstream.Run(t, "thanos", "tools", "bucket", "upload-blocks", "--path", filepath.Join(dir, "blocks"), "--objstore.config", bucket, "--label", `env="prod"`)
+	server := upstream.Start(t, "thanos", "store", "--data-dir="+filepath.Join(dir, "store"), "--http-address=127.0.0.1:0",
+		"--grpc-address=127.0.0.1:0", "--objstore.config="+bucket, "--ignore-deletion-marks-delay=24h", "--consistency-delay=0s")
+	s := stackOf(pod("thanos-store", "thanos-store-0-0", server.Address, corev1.ConditionTrue))
 	s.Now = func() time.Time { return time.Unix(from, 0).Add(100 * time.Hour) }
 
 	inv, err := s.Blocks(t.Context())
@@ -196,12 +142,5 @@ func TestRetention(t *testing.T) {
 	got, err := s.Retention(t.Context(), env("1000h"), env("97h"))
 	if err != nil || !strings.Contains(got, "- `"+inv.Blocks[0].ID.String()+"` raw, ") || !strings.Contains(got, `2026-01-05 00:00 to 2026-01-05 01:55 `+"`"+`{env="prod"}`) {
 		t.Errorf("%s, %v", got, err)
-	}
-}
-
-func run(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v: %s", filepath.Base(name), args[0], err, out)
 	}
 }

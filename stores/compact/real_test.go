@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/watchbill/watchbill/stores"
 	"github.com/watchbill/watchbill/stores/storetest"
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
 // bucket is one on a real S3 server, with real blocks in it.
@@ -28,29 +28,13 @@ type bucket struct {
 	config stores.Config
 }
 
-func program(t *testing.T, name string) string {
-	t.Helper()
-	path := os.Getenv("WATCHBILL_" + strings.ToUpper(name))
-	if path == "" {
-		t.Skipf("needs %s: run it by make test", name)
-	}
-	return path
-}
-
 func newBucket(t *testing.T) *bucket {
 	t.Helper()
-	b := &bucket{t: t, thanos: program(t, "thanos")}
+	b := &bucket{t: t, thanos: upstream.Path(t, "thanos")}
 	server := storetest.Versitygw(t)
 	b.config = server.Bucket(t)
 	b.dir = filepath.Join(server.Dir, b.config.Bucket)
 	return b
-}
-
-func (b *bucket) run(name string, args ...string) {
-	b.t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		b.t.Fatalf("%s %s: %v: %s", filepath.Base(name), args[0], err, out)
-	}
 }
 
 // fill makes blocks of two hours, and puts them into the bucket.
@@ -64,15 +48,13 @@ func (b *bucket) fill(hours int, labels ...string) {
 		fmt.Fprintf(&text, "m %d %d\n", at%97, at)
 	}
 	text.WriteString("# EOF\n")
-	if err := os.WriteFile(filepath.Join(dir, "metrics"), text.Bytes(), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-	b.run(program(b.t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "metrics"), filepath.Join(dir, "blocks"))
+	upstream.Write(b.t, dir, map[string]string{"metrics": text.String()})
+	upstream.Run(b.t, "promtool", "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "metrics"), filepath.Join(dir, "blocks"))
 	args := []string{"tools", "bucket", "upload-blocks", "--path", filepath.Join(dir, "blocks"), "--objstore.config", storetest.YAML(b.config)}
 	for _, l := range labels {
 		args = append(args, "--label", l)
 	}
-	b.run(b.thanos, args...)
+	upstream.Run(b.t, "thanos", args...)
 }
 
 // blocks that are in the bucket and not marked for deletion.

@@ -3,11 +3,8 @@ package ship
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,23 +16,12 @@ import (
 	"github.com/watchbill/watchbill/stores"
 	"github.com/watchbill/watchbill/stores/block"
 	"github.com/watchbill/watchbill/stores/storetest"
+	"github.com/watchbill/watchbill/test/upstream"
 )
-
-// program is the path of a real one.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	variable := "WATCHBILL_" + strings.ToUpper(name)
-	path := os.Getenv(variable)
-	if path == "" {
-		t.Skipf("%s is not set: `make test` builds the real %s and runs this test with it", variable, name)
-	}
-	return path
-}
 
 // realVolume has a block of promtool's for each two hours.
 func realVolume(t testing.TB, hours, series int) string {
 	t.Helper()
-	promtool := program(t, "promtool")
 	dir := t.TempDir()
 	var text bytes.Buffer
 	text.WriteString("# TYPE m gauge\n")
@@ -45,28 +31,15 @@ func realVolume(t testing.TB, hours, series int) string {
 		}
 	}
 	text.WriteString("# EOF\n")
-	input := filepath.Join(t.TempDir(), "input.om")
-	if err := os.WriteFile(input, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run(t, promtool, "tsdb", "create-blocks-from", "openmetrics", input, dir)
+	input := t.TempDir()
+	upstream.Write(t, input, map[string]string{"input.om": text.String()})
+	upstream.Run(t, "promtool", "tsdb", "create-blocks-from", "openmetrics", filepath.Join(input, "input.om"), dir)
 	return dir
-}
-
-func run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	command := exec.Command(name, args...)
-	command.Stdout, command.Stderr = &stdout, &stderr
-	if err := command.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s%s", command, err, &stdout, &stderr)
-	}
-	return stdout.String() + stderr.String()
 }
 
 func thanosTool(t *testing.T, c stores.Config, args ...string) string {
 	t.Helper()
-	return run(t, program(t, "thanos"), append(args, "--objstore.config="+storetest.YAML(c))...)
+	return upstream.Run(t, "thanos", append(args, "--objstore.config="+storetest.YAML(c))...)
 }
 
 // TestRealUpload: what is uploaded here, Thanos reads.
@@ -242,102 +215,27 @@ func TestPrometheusAway(t *testing.T) {
 // startPrometheus starts one that has scraped itself and does so no longer.
 func startPrometheus(t *testing.T, args ...string) (dir, url string) {
 	t.Helper()
-	binary, work := program(t, "prometheus"), t.TempDir()
-	dir = filepath.Join(work, "data")
-	config := filepath.Join(work, "prometheus.yml")
-	write := func(scrape string) {
-		text := "global: {scrape_interval: 50ms, scrape_timeout: 50ms, external_labels: {environment: prod, replica: \"${POD_NAME}\", number: \"007\"}}\n" + scrape
-		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+	dir = t.TempDir()
+	configure := func(scrape string) {
+		upstream.Write(t, dir, map[string]string{
+			"prometheus.yml": "global: {scrape_interval: 50ms, scrape_timeout: 50ms, external_labels: {environment: prod, replica: \"${POD_NAME}\", number: \"007\"}}\n" + scrape,
+		})
+	}
+	configure("")
+	p := upstream.Prometheus(t, dir, append(args, "--scrape.discovery-reload-interval=50ms")...)
+	reload := func() {
+		t.Helper()
+		if status, body := p.Ask(t, http.MethodPost, "/-/reload"); status != http.StatusOK {
+			t.Fatalf("reload: %d %s", status, body)
 		}
 	}
-	write("")
-	var log bytes.Buffer
-	command := exec.Command(binary, append(args, "--config.file="+config, "--storage.tsdb.path="+dir, "--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", "--scrape.discovery-reload-interval=50ms")...)
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = writer
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	writer.Close()
-	said := make(chan string)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		follow(reader, &log, said)
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		<-ended
-		if t.Failed() {
-			t.Logf("prometheus says\n%s", &log)
-		}
+	configure(fmt.Sprintf("scrape_configs: [{job_name: self, static_configs: [{targets: [%q]}]}]\n", p.Address))
+	reload()
+	p.Await(t, "scraped", func() bool {
+		_, answer := p.Ask(t, http.MethodGet, "/api/v1/query?query=count_over_time(up[1m])>3")
+		return strings.Contains(answer, `"instance"`)
 	})
-	select {
-	case address := <-said:
-		url = "http://" + address
-	case <-ended:
-		t.Fatal("prometheus ended")
-	}
-	await(t, url+"/-/ready", http.MethodGet, func(string) bool { return true })
-	write(fmt.Sprintf("scrape_configs: [{job_name: self, static_configs: [{targets: [%q]}]}]\n", strings.TrimPrefix(url, "http://")))
-	await(t, url+"/-/reload", http.MethodPost, func(string) bool { return true })
-	await(t, url+"/api/v1/query?query=count_over_time(up[1m])>3", http.MethodGet, func(text string) bool { return strings.Contains(text, `"instance"`) })
-	write("")
-	await(t, url+"/-/reload", http.MethodPost, func(string) bool { return true })
-	return dir, url
-}
-
-// follow reads a log to its end, and says the address in it.
-func follow(log *os.File, all *bytes.Buffer, said chan<- string) {
-	defer log.Close()
-	buffer := make([]byte, 4096)
-	for told := false; ; {
-		n, err := log.Read(buffer)
-		all.Write(buffer[:n])
-		if _, rest, found := strings.Cut(all.String(), `msg="Listening on" component=web address=`); found && !told && strings.Contains(rest, "\n") {
-			told = true
-			said <- strings.Fields(rest)[0]
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func await(t *testing.T, url, method string, good func(string) bool) {
-	t.Helper()
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
-		text, err := request(t, method, url)
-		if err == nil && good(text) {
-			return
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatalf("%s: %v, %s", url, err, text)
-		case <-tick.C:
-		}
-	}
-}
-
-func request(t *testing.T, method, url string) (string, error) {
-	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var text bytes.Buffer
-	_, err = text.ReadFrom(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = errors.New(response.Status)
-	}
-	return text.String(), err
+	configure("")
+	reload()
+	return filepath.Join(dir, "data"), p.URL
 }

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
 // serve starts a stand-in and returns it with its URL.
@@ -33,46 +33,13 @@ func serve(t *testing.T) (*Server, string) {
 // returns its address. DIR in a file is that folder.
 func startAlertmanager(t *testing.T, files map[string]string) string {
 	t.Helper()
-	binary := os.Getenv("WATCHBILL_ALERTMANAGER")
-	if binary == "" {
-		t.Skip("WATCHBILL_ALERTMANAGER is not set: `make test` builds the real Alertmanager and runs this test with it")
-	}
-	dir := t.TempDir()
+	dir, placed := t.TempDir(), map[string]string{}
 	for name, text := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		placed[name] = strings.ReplaceAll(text, "DIR", dir)
 	}
-	address := freeAddress(t)
-	var log bytes.Buffer
-	cmd := exec.Command(binary, "--config.file="+filepath.Join(dir, "alertmanager.yml"), "--storage.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--cluster.listen-address=", "--log.level=debug")
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("Alertmanager says:\n%s", &log)
-		}
-	})
-	return address
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	upstream.Write(t, dir, placed)
+	return upstream.Start(t, "alertmanager", upstream.Listen, "--config.file="+filepath.Join(dir, "alertmanager.yml"),
+		"--storage.path="+filepath.Join(dir, "data"), "--cluster.listen-address=", "--log.level=debug").Address
 }
 
 // alert tells Alertmanager of an alert, or that it is over.

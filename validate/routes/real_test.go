@@ -2,25 +2,22 @@ package routes
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/watchbill/watchbill/test/upstream"
 )
 
 const (
@@ -33,10 +30,7 @@ const (
 // notifications that come with what Decide says. Every alert is a group of its
 // own, so that each notification is of one alert.
 func TestRunningAlertmanager(t *testing.T) {
-	binary := os.Getenv("WATCHBILL_ALERTMANAGER")
-	if binary == "" {
-		t.Skip("WATCHBILL_ALERTMANAGER is not set: `make test` builds the real alertmanager and runs this test with it")
-	}
+	upstream.Path(t, "alertmanager")
 	arrived := make(chan string, 1<<16)
 	hooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct {
@@ -70,8 +64,11 @@ func TestRunningAlertmanager(t *testing.T) {
 			want[set["id"]+" "+hit.Receiver]++
 		}
 	}
-	address := startAlertmanager(t, binary, text)
-	post(t, address, alerts)
+	dir := t.TempDir()
+	upstream.Write(t, dir, map[string]string{"alertmanager.yml": text})
+	server := upstream.Start(t, "alertmanager", upstream.Listen, "--config.file="+filepath.Join(dir, "alertmanager.yml"),
+		"--storage.path="+dir, "--cluster.listen-address=")
+	post(t, server.URL, alerts)
 	got := map[string]int{}
 	for len(got) < len(want) {
 		select {
@@ -87,7 +84,7 @@ func TestRunningAlertmanager(t *testing.T) {
 	if diff := cmp.Diff(sortedKeys(want), sortedKeys(got)); diff != "" {
 		t.Error(diff)
 	}
-	if groups := metric(t, address, "alertmanager_dispatcher_aggregation_groups"); groups != ends {
+	if groups := metric(t, server, "alertmanager_dispatcher_aggregation_groups"); groups != ends {
 		t.Errorf("the alerts end at %d routes, where %d were expected", groups, ends)
 	}
 	t.Logf("%d alerts end at %d routes, and tell %d receivers", len(alerts), ends, len(want))
@@ -110,53 +107,7 @@ func manyTrees(g *treeGenerator, hooks string) string {
 	return b.String()
 }
 
-func startAlertmanager(t *testing.T, binary, config string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "alertmanager.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary, "--config.file="+file, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=", "--log.level=warn")
-	var log bytes.Buffer
-	cmd.Stderr, cmd.Stdout = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cancel()
-		<-exited
-		if t.Failed() {
-			t.Logf("alertmanager says:\n%s", log.String())
-		}
-	})
-	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
-		r, err := http.Get("http://" + address + "/-/ready")
-		if err == nil {
-			r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return address
-			}
-		}
-		select {
-		case err := <-exited:
-			exited <- err
-			t.Fatalf("alertmanager ended: %v", err)
-		default:
-		}
-	}
-}
-
-func post(t *testing.T, address string, sets []map[string]string) {
+func post(t *testing.T, url string, sets []map[string]string) {
 	t.Helper()
 	type alert struct {
 		Labels map[string]string `json:"labels"`
@@ -170,7 +121,7 @@ func post(t *testing.T, address string, sets []map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := http.Post("http://"+address+"/api/v2/alerts", "application/json", bytes.NewReader(body))
+		r, err := http.Post(url+"/api/v2/alerts", "application/json", bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,22 +133,14 @@ func post(t *testing.T, address string, sets []map[string]string) {
 	}
 }
 
-func metric(t *testing.T, address, name string) int {
+func metric(t *testing.T, server *upstream.Server, name string) int {
 	t.Helper()
-	r, err := http.Get("http://" + address + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindSubmatch(text)
+	_, text := server.Ask(t, http.MethodGet, "/metrics")
+	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(text)
 	if found == nil {
 		t.Fatalf("there is no metric %s", name)
 	}
-	value, err := strconv.ParseFloat(string(found[1]), 64)
+	value, err := strconv.ParseFloat(found[1], 64)
 	if err != nil {
 		t.Fatal(err)
 	}
