@@ -37,8 +37,8 @@ func (f *reviewFlags) check() error {
 		return nil
 	}
 	u, err := url.Parse(f.externalURL)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return errors.New("--external-url: use a URL such as https://watchbill.example.org, without a credential")
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return errors.New("--external-url: use a URL such as https://watchbill.example.org, without a credential or a query")
 	}
 	return nil
 }
@@ -92,18 +92,34 @@ func (f *signerFlags) verify(log *slog.Logger) (func(source.Revision) error, err
 }
 
 // appForGit has git ask with the App's tokens, if the remote is the App's
-// repository and no other credential is given.
+// repository on the same server and no password is given.
 func (f *runFlags) appForGit(hub forge.Forge) {
 	client, ok := hub.(*github.Client)
-	if !ok || client.App() == nil || !strings.HasPrefix(f.git.URL, "https://") || f.git.Auth.Password.File != "" || f.git.Auth.Password.Env != "" {
+	if !ok || client.App() == nil || f.git.Auth.Password != (source.Secret{}) || !f.gitOfForge() {
 		return
 	}
-	remote, err := github.ParseRepo(f.git.URL)
+	f.git.Auth.Username = "x-access-token" // the only one that goes with such a token
+	f.git.Auth.Token, f.git.Auth.Refused = client.App().Token, client.App().Refused
+}
+
+// gitOfForge says whether git is asked, over https, for the repository that the
+// statuses go to. A mirror elsewhere has to do without the App's tokens.
+func (f *runFlags) gitOfForge() bool {
+	remote, err := url.Parse(f.git.URL)
+	if err != nil || remote.Scheme != "https" {
+		return false
+	}
+	fetched, err := github.ParseRepo(f.git.URL)
 	if err != nil {
-		return
+		return false
 	}
-	if told, err := f.forge.repo(f.git.URL); err != nil || told != remote {
-		return
+	told, err := f.forge.repo(f.git.URL)
+	if err != nil {
+		return false
 	}
-	f.git.Auth.Token = client.App().Token
+	return sameAPI(fetched.API, told.API) && strings.EqualFold(fetched.Owner, told.Owner) && strings.EqualFold(fetched.Name, told.Name)
+}
+
+func sameAPI(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
 }

@@ -5,20 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/watchbill/watchbill/reconcile"
-	"github.com/watchbill/watchbill/reconcile/proof"
-	"github.com/watchbill/watchbill/reconcile/reach"
 	"github.com/watchbill/watchbill/reconcile/source"
-	"github.com/watchbill/watchbill/render"
 )
 
 // defaultImage is the image of Watchbill itself where no flag names one.
@@ -126,61 +121,13 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	f.git.Log = log
-	f.git.Auth.Password.Env = ifSet("WATCHBILL_GIT_PASSWORD")
-	f.git.Auth.SSHKey.Env = ifSet("WATCHBILL_GIT_SSH_KEY")
-	f.git.Auth.SSHPassphrase.Env = ifSet("WATCHBILL_GIT_SSH_PASSPHRASE")
-	hub, reporter, closeReporter, err := f.forge.open(f.git.URL, log)
+	to, err := f.connect(log)
 	if err != nil {
 		return err
 	}
-	defer closeReporter()
-	f.appForGit(hub)
-	repo, err := source.Open(f.git)
+	defer to.close()
+	opts, err := f.options(ctx, config, namespace, to, log)
 	if err != nil {
-		return err
-	}
-	defer repo.Close()
-	verify, err := f.signers.verify(log)
-	if err != nil {
-		return err
-	}
-	way, err := f.way(config, namespace)
-	if err != nil {
-		return err
-	}
-	if f.agentImage == "" {
-		if f.agentImage, err = ownImage(ctx, config, namespace); err != nil {
-			return err
-		}
-	}
-	daemonNamespace := ""
-	if f.direct() {
-		daemonNamespace = namespace
-	}
-	opts := reconcile.Options{
-		Environment: f.environment, Namespace: namespace, Source: repo, Reporter: reporter, Verify: verify,
-		Render: render.Options{AgentImage: f.agentImage, DaemonNamespace: daemonNamespace},
-		Config: config, Ask: proof.Through(way), Listen: f.listen, Poll: f.poll, ProofWithin: f.proof, Once: f.once, Log: log,
-	}
-	if f.leaderElect {
-		if opts.Identity, err = os.Hostname(); err != nil {
-			return fmt.Errorf("name this process for the leader election: %w", err)
-		}
-	}
-	if f.once || f.dryRun {
-		opts.Listen, f.webhook.listen, f.review.pulls = "", "", false
-	}
-	if f.webhook.listen != "" {
-		hosted, err := f.forge.repo(f.git.URL)
-		if err != nil {
-			return err
-		}
-		if err := f.webhook.open(&opts, hosted, f.git.Branch, log); err != nil {
-			return err
-		}
-	}
-	if err := f.review.open(&opts, hub, f.git.Branch, repo, way); err != nil {
 		return err
 	}
 	daemon, err := reconcile.New(opts)
@@ -190,20 +137,17 @@ func (f *runFlags) run(ctx context.Context, io streams, log *slog.Logger) error 
 	if f.dryRun {
 		return dryRun(ctx, io, daemon)
 	}
-	err = daemon.Run(ctx)
+	return keep(ctx, io, daemon)
+}
+
+// keep runs the daemon until it is told to end, or is done.
+func keep(ctx context.Context, io streams, daemon *reconcile.Daemon) error {
+	err := daemon.Run(ctx)
 	if errors.Is(err, reconcile.ErrNotLive) {
 		fmt.Fprintln(io.err, "watchbill:", err)
 		return errFound
 	}
 	return err
-}
-
-// ifSet is the name of an environment variable that is set, or empty.
-func ifSet(name string) string {
-	if os.Getenv(name) == "" {
-		return ""
-	}
-	return name
 }
 
 func dryRun(ctx context.Context, io streams, daemon *reconcile.Daemon) error {
@@ -216,19 +160,4 @@ func dryRun(ctx context.Context, io streams, daemon *reconcile.Daemon) error {
 		return errFound
 	}
 	return nil
-}
-
-// direct says whether agents are reached at their own addresses, which is so
-// inside the cluster; then the network policy lets the namespace's daemon in.
-func (f *runFlags) direct() bool {
-	inside := os.Getenv("KUBERNETES_SERVICE_HOST") != "" && f.cluster.kubeconfig == ""
-	return f.agentAccess == "direct" || (f.agentAccess == "auto" && inside)
-}
-
-// way leads to the environment's pods.
-func (f *runFlags) way(config *rest.Config, namespace string) (reach.Way, error) {
-	if f.direct() {
-		return reach.Direct(), nil
-	}
-	return reach.ThroughAPIServer(config, namespace)
 }

@@ -24,6 +24,9 @@ type Auth struct {
 	// Token gives a password that is made anew from time to time, in the place of
 	// Password.
 	Token func(context.Context) (string, error)
+	// Refused, if set, is told of a Token that the remote did not take. Without an
+	// error, Token is asked once more and is to give another one.
+	Refused func(ctx context.Context, token string) error
 	// BearerToken is sent as "Authorization: Bearer", for hosts that want it so.
 	BearerToken Secret
 	// SSHKey is the private key, a deploy key say, and SSHPassphrase what it is

@@ -3,7 +3,6 @@ package source
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -50,15 +49,7 @@ func (s *Source) begin(ctx context.Context) (session, *packp.AdvRefs, error) {
 	if err := s.objects.damage(); err != nil {
 		return nil, nil, err
 	}
-	session, err := s.remote.connect(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	refs, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return nil, nil, errors.Join(err, session.Close())
-	}
-	return session, refs, nil
+	return s.remote.begin(ctx)
 }
 
 // fetchRef is one attempt at a reference that is not the branch. What it brings

@@ -37,6 +37,8 @@ type remote struct {
 	web     *http.Transport
 	bundle  []byte
 	secrets []string // whatever must never be shown
+
+	token string // the newest of Auth.Token, for the fetch that is under way
 }
 
 func newRemote(opts Options) (*remote, error) {
@@ -52,6 +54,29 @@ func newRemote(opts Options) (*remote, error) {
 		r.name = opts.URL
 	}
 	return r, nil
+}
+
+// begin starts a conversation and gives the remote's references. A token that is
+// refused is replaced once: it may have been revoked before its time.
+func (r *remote) begin(ctx context.Context) (session, *packp.AdvRefs, error) {
+	session, refs, err := r.ask(ctx)
+	auth := r.opts.Auth
+	if auth.Refused != nil && errors.Is(err, transport.ErrAuthenticationRequired) && auth.Refused(ctx, r.token) == nil {
+		return r.ask(ctx)
+	}
+	return session, refs, err
+}
+
+func (r *remote) ask(ctx context.Context) (session, *packp.AdvRefs, error) {
+	session, err := r.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, session.Close())
+	}
+	return session, refs, nil
 }
 
 func (r *remote) connect(ctx context.Context) (session, error) {
@@ -120,6 +145,7 @@ func (r *remote) webAuth(ctx context.Context) (transport.AuthMethod, error) {
 			return nil, &kindError{ErrCredential, err.Error()}
 		}
 		r.hide(token)
+		r.token = token
 		return r.basic(token), nil
 	}
 	return nil, nil

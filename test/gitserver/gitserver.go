@@ -30,11 +30,14 @@ type Options struct {
 	Root string
 	// Users maps names to passwords. With none, everyone may fetch and push.
 	Users map[string]string
+	// Allow, if set, decides in the place of Users, at each request. Without a
+	// credential both are empty.
+	Allow func(name, password string) bool
 }
 
 // Server hands requests to git http-backend. It is safe for concurrent use.
 type Server struct {
-	users    map[string]string
+	allow    func(name, password string) bool
 	backend  cgi.Handler
 	fault    atomic.Pointer[Fault]
 	requests atomic.Int64
@@ -55,7 +58,11 @@ func New(opts Options) (*Server, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("opening the repositories' folder: %s is not a folder", root)
 	}
-	return &Server{users: opts.Users, backend: cgi.Handler{
+	allow := opts.Allow
+	if allow == nil {
+		allow = opts.known
+	}
+	return &Server{allow: allow, backend: cgi.Handler{
 		Path: git,
 		Args: []string{"http-backend"},
 		Dir:  root,
@@ -91,7 +98,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !s.allowed(r) {
+	name, password, _ := r.BasicAuth()
+	if !s.allow(name, password) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 		http.Error(w, "a name and a password are wanted", http.StatusUnauthorized)
 		return
@@ -105,13 +113,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.backend.ServeHTTP(w, r)
 }
 
-func (s *Server) allowed(r *http.Request) bool {
-	if len(s.users) == 0 {
-		return true
-	}
-	name, password, _ := r.BasicAuth()
-	want, known := s.users[name]
-	return known && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1
+// known says whether Users let somebody in.
+func (o Options) known(name, password string) bool {
+	want, known := o.Users[name]
+	return len(o.Users) == 0 || known && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1
 }
 
 // sized gives a request of unknown length a length, for CGI knows no chunked

@@ -20,11 +20,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func serve(t *testing.T, users map[string]string) (*Server, string) {
 	t.Helper()
+	return serveWith(t, Options{Users: users})
+}
+
+func serveWith(t *testing.T, opts Options) (*Server, string) {
+	t.Helper()
 	root := t.TempDir()
 	if err := Init(t.Context(), filepath.Join(root, "team", "repo.git"), "main"); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Root: root, Users: users})
+	opts.Root = root
+	s, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +94,21 @@ func TestUsers(t *testing.T) {
 		out, err := git(t, ".", "ls-remote", strings.Replace(url, "http://", "http://"+user, 1))
 		if (err == nil) != ok {
 			t.Errorf("as %q: %v, %s", user, err, out)
+		}
+	}
+}
+
+func TestAllow(t *testing.T) {
+	today := "first"
+	_, url := serveWith(t, Options{Users: map[string]string{"bot": "pass"}, Allow: func(name, password string) bool {
+		return name == "bot" && password == today
+	}})
+	for _, today = range []string{"first", "second"} {
+		for user, ok := range map[string]bool{"": false, "bot:pass@": false, "bot:first@": today == "first", "bot:second@": today == "second"} {
+			out, err := git(t, ".", "ls-remote", strings.Replace(url, "http://", "http://"+user, 1))
+			if (err == nil) != ok {
+				t.Errorf("as %q while %s is right: %v, %s", user, today, err, out)
+			}
 		}
 	}
 }

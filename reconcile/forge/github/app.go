@@ -158,17 +158,22 @@ func narrow(has *gh.InstallationPermissions) *gh.InstallationPermissions {
 	}
 }
 
-// refused is told of an installation token that GitHub did not take.
-func (a *App) refused(token string, answer *http.Response) bool {
-	end, err := a.begin(answer.Request.Context())
+// Refused is told of a token that GitHub, or git there, did not take. The next
+// Token is another one.
+func (a *App) Refused(ctx context.Context, token string) error {
+	end, err := a.begin(ctx)
 	if err != nil {
-		return false
+		return err
 	}
 	defer end()
 	if a.token == token {
 		a.token = ""
 	}
-	return true
+	return nil
+}
+
+func (a *App) refused(token string, answer *http.Response) bool {
+	return a.Refused(answer.Request.Context(), token) == nil
 }
 
 // explain is as Client.explain; everything about an App may be mended while we run.
