@@ -23,12 +23,15 @@ type credential struct {
 	login   string
 	app     *App
 	rights  map[string]string // nil is all
+	repos   []string          // names; nil is all
 	expires time.Time         // zero is never
 }
 
 // App is a GitHub App, installed on every repository of the stub.
 type App struct {
 	ID int64
+	// ClientID is by what it may sign too, such as Iv1.8a61f9b3a7aba766.
+	ClientID string
 	// Slug is its name in URLs. Default "watchbill".
 	Slug string
 	// Key checks what the App signs.
@@ -122,9 +125,8 @@ func (s *Stub) signed(token string) (*credential, error) {
 	if err != nil || decode(parts[0], &head) != nil || decode(parts[1], &claims) != nil || head.Alg != "RS256" {
 		return nil, errJWT
 	}
-	id, err := strconv.ParseInt(strings.Trim(string(claims.Iss), `"`), 10, 64)
-	app := s.apps[id]
-	if err != nil || app == nil || app.Key == nil {
+	app := s.known(strings.Trim(string(claims.Iss), `"`))
+	if app == nil || app.Key == nil {
 		return nil, denied("Integration not found")
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
@@ -143,6 +145,16 @@ func (s *Stub) signed(token string) (*credential, error) {
 	return &credential{kind: "app", login: app.Slug + "[bot]", app: app}, nil
 }
 
+// known is the App of an id or client id.
+func (s *Stub) known(issuer string) *App {
+	for id, app := range s.apps {
+		if issuer != "" && (issuer == app.ClientID || issuer == strconv.FormatInt(id, 10)) {
+			return app
+		}
+	}
+	return nil
+}
+
 func decode(part string, into any) error {
 	text, err := base64.RawURLEncoding.DecodeString(part)
 	if err != nil {
@@ -151,13 +163,8 @@ func decode(part string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// authorize finds out who asks, and refuses who may not.
-func (s *Stub) authorize(route route, c *call) (answer, bool) {
-	who, err := s.who(c.Request)
-	if err != nil {
-		return refuse(http.StatusUnauthorized, err.Error()), true
-	}
-	c.who = who
+// refuses who may not.
+func (route route) refuses(who *credential) (answer, bool) {
 	refused := refuse(http.StatusForbidden, map[string]string{
 		"app":          "Resource not accessible by integration",
 		"installation": "Resource not accessible by integration",
@@ -187,8 +194,12 @@ func (c *credential) may(right, level string) bool {
 	return c.rights == nil || right == "metadata" || has == "write" || has == level
 }
 
+// sees says whether it reaches a repository.
+func (c *credential) sees(repo string) bool { return c.repos == nil || slices.Contains(c.repos, repo) }
+
 func (s *Stub) user(c *call) answer {
-	return ok(s.like("private-user-response-with-public-profile-information", nil, object{"login": c.who.login}))
+	us := s.as(User{Login: c.who.login})
+	return ok(s.like("private-user-response-with-public-profile-information", nil, object{"login": us.Login, "id": us.ID, "type": us.Type}))
 }
 
 func (s *Stub) app(c *call) answer {
@@ -209,17 +220,23 @@ func (a *App) permissions() map[string]string {
 
 func (s *Stub) installation(c *call) answer {
 	app := c.who.app
-	return ok(s.like("installation", nil, object{
-		"id": app.Installation, "app_id": app.ID, "app_slug": app.Slug, "permissions": app.permissions(),
-		"account.login":     c.repo.Owner,
-		"access_tokens_url": s.base + "/app/installations/" + strconv.FormatInt(app.Installation, 10) + "/access_tokens",
-	}))
+	if id := c.PathValue("id"); id != "" && !app.installed(id) {
+		return notFound()
+	}
+	set := object{"id": app.Installation, "app_id": app.ID, "app_slug": app.Slug, "permissions": app.permissions(),
+		"access_tokens_url": s.base + "/app/installations/" + strconv.FormatInt(app.Installation, 10) + "/access_tokens"}
+	if c.repo != nil {
+		set["account.login"] = c.repo.Owner
+	}
+	return ok(s.like("installation", nil, set))
 }
+
+func (a *App) installed(id string) bool { return id == strconv.FormatInt(a.Installation, 10) }
 
 // createToken gives a token of an installation, with no more rights than it has.
 func (s *Stub) createToken(c *call) answer {
 	app := c.who.app
-	if c.PathValue("id") != strconv.FormatInt(app.Installation, 10) {
+	if !app.installed(c.PathValue("id")) {
 		return notFound()
 	}
 	if app.Suspended {
@@ -240,7 +257,13 @@ func (s *Stub) createToken(c *call) answer {
 			return refuse(http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
 		}
 	}
-	who := &credential{kind: "installation", login: app.Slug + "[bot]", app: app, rights: app.Rights, expires: s.now().Add(s.tokenLife)}
+	for _, name := range asked.Repositories {
+		if !s.has(name) {
+			return refuse(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+		}
+	}
+	who := &credential{kind: "installation", login: app.Slug + "[bot]", app: app, rights: app.Rights, repos: asked.Repositories,
+		expires: s.now().Add(s.tokenLife)}
 	if asked.Permissions != nil {
 		who.rights = maps.Clone(asked.Permissions)
 	}
@@ -250,8 +273,9 @@ func (s *Stub) createToken(c *call) answer {
 	if asked.Permissions != nil {
 		shown = asked.Permissions
 	}
+	selection := map[bool]string{true: "all", false: "selected"}[who.repos == nil]
 	body := s.like("installation-token", nil, object{"token": token, "expires_at": stamp(who.expires), "permissions": shown,
-		"repository_selection": "all"})
+		"repository_selection": selection})
 	delete(body, "repositories")
 	return created(body)
 }

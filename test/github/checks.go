@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -56,6 +58,20 @@ func (r *Repo) Rerequested() []int64 {
 	r.stub.mu.Lock()
 	defer r.stub.mu.Unlock()
 	return slices.Clone(r.rerequested)
+}
+
+// maxOutput is GitHub's limit for texts of a check run.
+const maxOutput = 65535
+
+// Rerequest is what a person does who asks for a check run again: GitHub clears it.
+func (r *Repo) Rerequest(id int64) {
+	r.stub.change(func() {
+		for _, run := range r.checks {
+			if run.ID == id {
+				run.Status, run.Conclusion, run.Completed = "queued", "", time.Time{}
+			}
+		}
+	})
 }
 
 // checkRunBody is what both creating and updating take. Nil is what stays.
@@ -147,6 +163,14 @@ func (s *Stub) set(run *CheckRun, asked checkRunBody) *answer {
 			*to = *from
 		}
 	}
+	switch {
+	case strings.TrimSpace(run.Title) == "":
+		refused := invalid("CheckRun", "title", "title cannot be blank")
+		return &refused
+	case len(run.Summary) > maxOutput || len(run.Text) > maxOutput:
+		refused := invalid("CheckRun", "summary", "summary and text are at most 65535 bytes")
+		return &refused
+	}
 	for _, a := range asked.Output.Annotations {
 		if why := a.wrong(); why != "" {
 			refused := invalid("CheckRun", "annotations", why)
@@ -162,6 +186,8 @@ func (s *Stub) set(run *CheckRun, asked checkRunBody) *answer {
 func (a Annotation) wrong() string {
 	const most = 64 << 10
 	switch {
+	case a.Path == "" || a.Message == "":
+		return "path and message cannot be blank"
 	case a.StartLine < 1 || a.EndLine < a.StartLine:
 		return "line numbers start at 1, and end_line is not before start_line"
 	case a.StartLine != a.EndLine && (a.StartColumn != nil || a.EndColumn != nil):
@@ -225,6 +251,7 @@ func (s *Stub) listCheckRuns(c *call) answer {
 	for _, run := range slices.Backward(c.repo.checks) {
 		older := slices.ContainsFunc(all, func(newer *CheckRun) bool { return newer.Name == run.Name && newer.app == run.app })
 		if run.Commit == commit && (!older || query.Get("filter") == "all") &&
+			(query.Get("app_id") == "" || query.Get("app_id") == strconv.FormatInt(run.app.ID, 10)) &&
 			(query.Get("check_name") == "" || query.Get("check_name") == run.Name) &&
 			(query.Get("status") == "" || query.Get("status") == run.Status) {
 			all = append(all, run)

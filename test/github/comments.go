@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,10 +11,21 @@ import (
 
 // Comment is one on a pull request.
 type Comment struct {
-	ID               int64
-	Pull             int
+	ID   int64
+	Pull int
+	// Author is a login, and By who that is.
 	Author, Body     string
+	By               User
 	Created, Updated time.Time
+}
+
+// User is a person, or the person that an App is.
+type User struct {
+	Login string
+	// ID is by default one that the login always has.
+	ID int64
+	// Type is User or Bot. By default it goes by the login: an App's ends with [bot].
+	Type string
 }
 
 // maxComment is GitHub's limit, in characters.
@@ -32,7 +44,48 @@ func (r *Repo) Comments(pull int) []Comment {
 
 // AddComment is somebody else's.
 func (r *Repo) AddComment(pull int, author, body string) {
-	r.stub.change(func() { r.comments = append(r.comments, r.stub.newComment(pull, author, body)) })
+	r.SetComment(Comment{Pull: pull, By: User{Login: author}, Body: body})
+}
+
+// SetComment adds a comment of anybody's, or puts it in place of the one with its
+// id. Without an id it gets the next. Author and the times are not taken from it.
+func (r *Repo) SetComment(c Comment) (id int64) {
+	r.stub.change(func() {
+		set := r.stub.newComment(c.Pull, c.By, c.Body)
+		at := slices.IndexFunc(r.comments, func(old *Comment) bool { return old.ID == c.ID })
+		switch {
+		case c.ID == 0:
+			set.ID = r.stub.id()
+		default:
+			set.ID = c.ID
+			r.stub.ids = max(r.stub.ids, c.ID)
+		}
+		if id = set.ID; at >= 0 {
+			r.comments[at] = set
+			return
+		}
+		r.comments = append(r.comments, set)
+	})
+	return id
+}
+
+// RemoveComments of a pull request, as its people can.
+func (r *Repo) RemoveComments(pull int) {
+	r.stub.change(func() {
+		r.comments = slices.DeleteFunc(r.comments, func(c *Comment) bool { return c.Pull == pull })
+	})
+}
+
+// as completes a user.
+func (s *Stub) as(u User) User {
+	if s.people[u.Login] == 0 {
+		s.people[u.Login] = int64(len(s.people) + 1)
+	}
+	u.ID = cmp.Or(u.ID, s.people[u.Login])
+	if u.Type == "" {
+		u.Type = map[bool]string{true: "Bot", false: "User"}[strings.HasSuffix(u.Login, "[bot]")]
+	}
+	return u
 }
 
 func (r *Repo) on(pull int) []*Comment {
@@ -45,8 +98,8 @@ func (r *Repo) on(pull int) []*Comment {
 	return all
 }
 
-func (s *Stub) newComment(pull int, author, body string) *Comment {
-	return &Comment{ID: s.id(), Pull: pull, Author: author, Body: body, Created: s.now(), Updated: s.now()}
+func (s *Stub) newComment(pull int, by User, body string) *Comment {
+	return &Comment{Pull: pull, Author: by.Login, By: s.as(by), Body: body, Created: s.now(), Updated: s.now()}
 }
 
 func (s *Stub) commentOrComments(c *call) answer {
@@ -73,14 +126,11 @@ func (s *Stub) listComments(c *call) answer {
 }
 
 func (s *Stub) wireComment(r *Repo, comment *Comment) object {
-	set := object{"id": comment.ID, "body": comment.Body, "user.login": comment.Author,
+	return s.like("issue-comment", r, object{"id": comment.ID, "body": comment.Body,
+		"user.login": comment.By.Login, "user.id": comment.By.ID, "user.type": comment.By.Type,
 		"url":        r.url("/issues/comments/%d", comment.ID),
 		"issue_url":  r.url("/issues/%d", comment.Pull),
-		"created_at": stamp(comment.Created), "updated_at": stamp(comment.Updated)}
-	if strings.HasSuffix(comment.Author, "[bot]") {
-		set["user.type"] = "Bot"
-	}
-	return s.like("issue-comment", r, set)
+		"created_at": stamp(comment.Created), "updated_at": stamp(comment.Updated)})
 }
 
 func (s *Stub) createComment(c *call) answer {
@@ -92,7 +142,8 @@ func (s *Stub) createComment(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	comment := s.newComment(number, c.who.login, body)
+	comment := s.newComment(number, User{Login: c.who.login}, body)
+	comment.ID = s.id()
 	c.repo.comments = append(c.repo.comments, comment)
 	a := created(s.wireComment(c.repo, comment))
 	a.header = http.Header{"Location": {c.repo.url("/issues/comments/%d", comment.ID)}}

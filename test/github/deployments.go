@@ -17,7 +17,9 @@ type Deployment struct {
 	Description, Creator           string
 	Payload                        json.RawMessage
 	Transient, Production          bool
-	Created                        time.Time
+	// AutoMerge is that the default branch was to be merged into it first; GitHub does, unless told not to.
+	AutoMerge bool
+	Created   time.Time
 	// Statuses, oldest first.
 	Statuses []DeploymentStatus
 }
@@ -59,7 +61,8 @@ func (s *Stub) createDeployment(c *call) answer {
 		Payload                json.RawMessage
 		Transient              bool  `json:"transient_environment"`
 		Production             *bool `json:"production_environment"`
-	}{Task: "deploy", Environment: "production", Payload: json.RawMessage("{}")}
+		AutoMerge              bool  `json:"auto_merge"`
+	}{Task: "deploy", Environment: "production", Payload: json.RawMessage("{}"), AutoMerge: true}
 	if err := c.read(&asked); err != nil {
 		return refuse(http.StatusBadRequest, "Problems parsing JSON")
 	}
@@ -72,7 +75,7 @@ func (s *Stub) createDeployment(c *call) answer {
 	}
 	d := &Deployment{ID: s.id(), Commit: commit, Ref: asked.Ref, Task: asked.Task, Environment: asked.Environment, Payload: asked.Payload,
 		Description: text(asked.Description), Creator: c.who.login, Transient: asked.Transient, Created: s.now(),
-		Production: asked.Environment == "production"}
+		Production: asked.Environment == "production", AutoMerge: asked.AutoMerge}
 	if asked.Production != nil {
 		d.Production = *asked.Production
 	}

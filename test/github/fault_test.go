@@ -29,6 +29,8 @@ func TestFaults(t *testing.T) {
 		Unauthorized: answers(http.StatusUnauthorized),
 		Forbidden:    answers(http.StatusForbidden),
 		NotFound:     answers(http.StatusNotFound),
+		Invalid:      answers(http.StatusUnprocessableEntity),
+		Lost:         func(err error) bool { return err != nil && strings.Contains(err.Error(), "EOF") },
 		SecondaryLimit: func(err error) bool {
 			var limit *gh.AbuseRateLimitError
 			return errors.As(err, &limit) && limit.GetRetryAfter() == time.Minute
@@ -69,6 +71,64 @@ func TestFaults(t *testing.T) {
 				t.Errorf("after it: %v", err)
 			}
 		})
+	}
+}
+
+// A failure's answer can be another one than it usually is.
+func TestFailuresAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		failure Failure
+		status  int
+		after   string // Retry-After, or empty if there is none
+		words   string
+	}{
+		"as usual":       {Failure{Fault: SecondaryLimit}, 403, "60", "exceeded a secondary rate limit"},
+		"status":         {Failure{Fault: SecondaryLimit, Status: 429}, 429, "60", `"status":"429"`},
+		"words stay":     {Failure{Fault: SecondaryLimit, Status: 429}, 429, "60", "#about-secondary-rate-limits"},
+		"header":         {Failure{Fault: SecondaryLimit, Header: map[string]string{"Retry-After": "90"}}, 403, "90", "secondary"},
+		"no header":      {Failure{Fault: SecondaryLimit, Header: map[string]string{"Retry-After": ""}}, 403, "", "secondary"},
+		"another header": {Failure{Fault: BadGateway, Header: map[string]string{"Retry-After": "3"}}, 502, "3", "<html>"},
+		"message":        {Failure{Fault: NotFound, Status: 410, Message: "it was deleted"}, 410, "", `"message":"it was deleted"`},
+		"credential":     {Failure{Fault: Forbidden, Message: "no, CREDENTIAL"}, 403, "", "no, " + token},
+		"page":           {Failure{Fault: BadGateway, Status: 500, Message: "oops"}, 500, "", "oops"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Judge(t)
+			s.Repo("example", "monitoring")
+			s.AllowToken(token, nil)
+			s.Fail(c.failure)
+			status, header, body := ask(t, s, token, "POST", statusPath, `{"state":"success"}`)
+			if _, is := header["Retry-After"]; is != (c.after != "") {
+				t.Errorf("a header %v", is)
+			}
+			if status != c.status || header.Get("Retry-After") != c.after || !strings.Contains(body, c.words) {
+				t.Errorf("%d, after %q: %s", status, header.Get("Retry-After"), body)
+			}
+		})
+	}
+}
+
+// What is done meanwhile is done once the request has come, and before it is.
+func TestMeanwhile(t *testing.T) {
+	s := Judge(t)
+	r := s.Repo("example", "monitoring")
+	r.SetPull(Pull{Number: 7, Head: sha})
+	s.AllowToken(token, nil)
+	s.Fail(Failure{Method: "POST", Times: 1, Do: func() {
+		if n := len(s.Requests()); n != 1 {
+			t.Errorf("after %d requests", n)
+		}
+		r.AddComment(7, "somebody", "meanwhile")
+	}})
+	for range 2 {
+		ask(t, s, token, "POST", commentPath, `{"body":"ours"}`)
+	}
+	var got []string
+	for _, c := range r.Comments(7) {
+		got = append(got, c.Body)
+	}
+	if diff := cmp.Diff([]string{"meanwhile", "ours", "ours"}, got); diff != "" {
+		t.Errorf("comments (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,14 +1,10 @@
 package github
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
-	"log"
-	"mime"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
@@ -53,8 +49,9 @@ func (v Violation) String() string {
 type front struct {
 	judge *judge
 	stub  *Stub
-	id    string
-	proxy *httputil.ReverseProxy
+	prism *url.URL
+	// A connection each: Prism closes idle ones at any moment, and a POST is not tried again.
+	transport http.RoundTripper
 
 	closed chan struct{}
 
@@ -63,39 +60,16 @@ type front struct {
 	violations []Violation
 	failures   []*Failure
 	delay      time.Duration
-	mended     chan struct{} // closed, and made anew, by mend
+	held       []chan struct{} // of requests that are kept waiting; mend closes them
 }
 
-func newFront(j *judge, stub *Stub) *front {
-	f := &front{judge: j, stub: stub, closed: make(chan struct{}), mended: make(chan struct{})}
-	f.id = j.add(stub)
-	target, err := url.Parse(j.prism.url)
-	if err != nil {
-		panic(err) // it matched a regular expression
-	}
-	f.proxy = &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Header.Set(stubHeader, f.id)
-		},
-		// A connection each: Prism closes idle ones at any moment, and a POST is not tried again.
-		Transport:      &http.Transport{DisableKeepAlives: true, DisableCompression: true},
-		ModifyResponse: f.judged,
-		ErrorLog:       log.New(io.Discard, "", 0),
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil {
-				f.violated(r, http.StatusBadGateway, "no answer of Prism: "+err.Error())
-			}
-			w.WriteHeader(http.StatusBadGateway)
-		},
-	}
-	return f
+func newFront(j *judge, stub *Stub) (*front, error) {
+	prism, err := url.Parse(j.prism.url)
+	return &front{judge: j, stub: stub, prism: prism, closed: make(chan struct{}),
+		transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}, err
 }
 
-func (f *front) close() {
-	close(f.closed)
-	f.judge.remove(f.id)
-}
+func (f *front) close() { close(f.closed) }
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +78,6 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body cannot be read, or is too long", http.StatusBadRequest)
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	if path, ok := strings.CutPrefix(r.URL.EscapedPath(), enterprise); ok {
 		r.URL.RawPath = path
 		r.URL.Path, err = url.PathUnescape(path)
@@ -114,21 +87,33 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	at := f.record(r, string(body))
+	f.manners(r)
 	met := f.meets(r)
-	answer := &recorder{header: http.Header{}, status: http.StatusOK}
 	if !f.hold(r, met) {
 		panic(http.ErrAbortHandler)
 	}
-	r.Header.Set(faultHeader, string(met.fault))
-	f.proxy.ServeHTTP(answer, r)
-	if met.fault == HangUp {
+	if met.Do != nil {
+		met.Do()
+	}
+	answer := f.exchange(r.WithContext(context.WithValue(r.Context(), metKey{}, met.Failure)), string(body))
+	if met.Fault == HangUp || met.Fault == Lost {
 		panic(http.ErrAbortHandler) // closes the connection
 	}
-	if met.fault == Garbage {
+	if met.Fault == Garbage {
 		answer.garble()
 	}
 	f.answered(at, answer.status)
 	answer.send(w)
+}
+
+// manners are what GitHub's documentation demands of every request, and its description does not say.
+func (f *front) manners(r *http.Request) {
+	if r.UserAgent() == "" {
+		f.violated(r, http.StatusForbidden, "there is no User-Agent")
+	}
+	if accept := r.Header.Get("Accept"); accept != "" && !strings.HasPrefix(accept, "application/") {
+		f.violated(r, http.StatusUnsupportedMediaType, "it accepts "+accept+" and no JSON")
+	}
 }
 
 func (f *front) record(r *http.Request, body string) int {
@@ -136,7 +121,7 @@ func (f *front) record(r *http.Request, body string) int {
 	defer f.stub.change(func() {}) // wakes Await, once it is there to see
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.requests = append(f.requests, Request{Time: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Auth: auth, Body: body})
+	f.requests = append(f.requests, Request{Time: f.stub.now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Auth: auth, Body: body})
 	return len(f.requests) - 1
 }
 
@@ -162,56 +147,4 @@ func (f *front) violated(r *http.Request, status int, words ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.violations = append(f.violations, Violation{Method: r.Method, Path: r.URL.Path, Status: status, Words: words})
-}
-
-// problem is Prism's own answer.
-type problem struct {
-	Title      string `json:"title"`
-	Detail     string `json:"detail"`
-	Validation []struct {
-		Location []any  `json:"location"`
-		Message  string `json:"message"`
-	} `json:"validation"`
-}
-
-// judged sees what Prism answers; only its own answers are problems.
-func (f *front) judged(answer *http.Response) error {
-	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if kind != "application/problem+json" {
-		return nil
-	}
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	answer.Body.Close()
-	answer.Body = io.NopCloser(bytes.NewReader(text))
-	var p problem
-	if err := json.Unmarshal(text, &p); err != nil {
-		return fmt.Errorf("read Prism's answer: %w", err)
-	}
-	f.violated(answer.Request, answer.StatusCode, p.words()...)
-	return nil
-}
-
-// words are the problem's, without those that say the same, and not all of very many.
-func (p problem) words() []string {
-	const most = 10
-	var words []string
-	for _, v := range p.Validation {
-		var place []string
-		for _, part := range v.Location {
-			place = append(place, fmt.Sprint(part))
-		}
-		if line := strings.Join(place, ".") + ": " + v.Message; !slices.Contains(words, line) {
-			words = append(words, line)
-		}
-	}
-	if len(words) == 0 {
-		return []string{p.Title + ": " + p.Detail}
-	}
-	if more := len(words) - most; more > 0 {
-		words = append(words[:most], fmt.Sprintf("and %d more", more))
-	}
-	return words
 }

@@ -5,7 +5,9 @@
 //
 // A request that the description does not allow is answered with 422 and never
 // reaches the stub; an answer of the stub that it does not allow is answered
-// with 500. Both are kept among [Server.Violations], and fail the test.
+// with 500. Both are kept among [Server.Violations], and fail the test. What
+// Prism has allowed once it is not asked about again, if it is the same to the
+// byte but for credentials, times and what is left of the rate limit.
 //
 //	forge := github.Judge(t)                    // skips without WATCHBILL_PRISM; fails t on a violation
 //	forge.AllowToken("planted-token", nil)      // all rights; or {"statuses": "write"}
@@ -13,11 +15,14 @@
 //	repo.SetPull(github.Pull{Number: 7, Base: "main", Head: sha})
 //	… a client whose API base is forge.URL, ending in /api/v3/ as on GitHub Enterprise …
 //	repo.Statuses(sha); repo.Comments(7); repo.CheckRuns(sha); repo.Deployments()
-//	forge.App(github.App{ID: 1, Key: public})   // installed on every repo; Clock and TokenLife let its tokens expire
+//	forge.App(github.App{ID: 1, Key: public})   // installed on every repo; JudgeAt and TokenLife let its tokens expire
 //	forge.Fail(github.Failure{Fault: github.BadGateway, Method: "POST", Times: 3}); forge.Mend()
+//	forge.Fail(github.Failure{Method: "POST", Do: func() { … }}) // something that happens meanwhile
+//	forge.SetLimit(13); forge.SetRemaining(0, time.Now().Add(time.Hour)); forge.SetPageSize(2)
 //	forge.Await(ctx, func() bool { return len(repo.Statuses(sha)) == 2 })
 //	forge.Requests()                            // all that came: method, path, kind of credential, body, answer
 //
+// A test in a bubble of testing/synctest begins with [JudgeBubble] outside of it.
 // Outside of tests, [Start] does the same and [Server.Close] ends it. What the
 // description does not say, the stub knows: rights, 1,000 statuses of a commit
 // and context, the length of texts, who may write check runs. It has GitHub's
@@ -87,15 +92,17 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 // serve opens a new stand-in before a judge.
 func serve(j *judge, opts Options) (*Server, error) {
 	l := opts.Listener
+	var err error
 	if l == nil {
-		var err error
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return nil, err
 		}
 	}
 	base := "http://" + l.Addr().String() + enterprise
 	s := &Server{Stub: newStub(base, j.examples, opts.Clock), URL: base + "/", ended: make(chan error, 1)}
-	s.front = newFront(j, s.Stub)
+	if s.front, err = newFront(j, s.Stub); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	s.http = &http.Server{Handler: s.front, ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.ended <- s.http.Serve(l) }()
 	return s, nil

@@ -13,20 +13,21 @@ import (
 	"time"
 )
 
-// stubHeader says which stub a request is for: one judge serves many.
-const stubHeader = "Watchbill-Stub"
+// askedHeader says which question a request is of: one judge serves many stubs.
+const askedHeader = "Watchbill-Asked"
 
 // judge is a running Prism and what is behind it.
 type judge struct {
 	examples *description
 	prism    *prism
 	dir      string
-	behind   *http.Server
+	upstream *http.Server
 	served   chan struct{}
+	verdicts verdicts
 
-	mu    sync.Mutex
-	stubs map[string]http.Handler
-	next  int
+	mu     sync.Mutex
+	behind map[string]http.HandlerFunc // what answers to a question that Prism is thinking about
+	next   int
 }
 
 func startJudge(ctx context.Context, program string) (*judge, error) {
@@ -41,7 +42,7 @@ func startJudge(ctx context.Context, program string) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{examples: whole, stubs: map[string]http.Handler{}, served: make(chan struct{})}
+	j := &judge{examples: whole, behind: map[string]http.HandlerFunc{}, served: make(chan struct{})}
 	part, err := whole.subset()
 	if err != nil {
 		return nil, err
@@ -51,10 +52,10 @@ func startJudge(ctx context.Context, program string) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.behind = &http.Server{Handler: http.HandlerFunc(j.dispatch), ReadHeaderTimeout: 10 * time.Second}
+	j.upstream = &http.Server{Handler: http.HandlerFunc(j.dispatch), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(j.served)
-		_ = j.behind.Serve(l) // until close
+		_ = j.upstream.Serve(l) // until close
 	}()
 	if err := j.describe(ctx, program, part, "http://"+l.Addr().String()); err != nil {
 		return nil, errors.Join(err, j.close())
@@ -84,7 +85,7 @@ func (j *judge) close() error {
 	if j.prism != nil {
 		j.prism.end()
 	}
-	err := j.behind.Close()
+	err := j.upstream.Close()
 	<-j.served
 	if j.dir != "" {
 		err = errors.Join(err, os.RemoveAll(j.dir))
@@ -92,30 +93,30 @@ func (j *judge) close() error {
 	return err
 }
 
-// add has the judge serve one more stub, and gives what its requests have to carry.
-func (j *judge) add(stub http.Handler) string {
+// add takes in what answers to one question, and gives what the question has to carry.
+func (j *judge) add(answer http.HandlerFunc) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.next++
 	id := strconv.Itoa(j.next)
-	j.stubs[id] = stub
+	j.behind[id] = answer
 	return id
 }
 
 func (j *judge) remove(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.stubs, id)
+	delete(j.behind, id)
 }
 
 // dispatch takes what Prism let through.
 func (j *judge) dispatch(w http.ResponseWriter, r *http.Request) {
 	j.mu.Lock()
-	stub := j.stubs[r.Header.Get(stubHeader)]
+	answer := j.behind[r.Header.Get(askedHeader)]
 	j.mu.Unlock()
-	if stub == nil {
-		http.Error(w, "this stand-in is closed", http.StatusGone)
+	if answer == nil {
+		http.Error(w, "nobody waits for this any longer", http.StatusGone)
 		return
 	}
-	stub.ServeHTTP(w, r)
+	answer(w, r)
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // ask makes a request as no client would, and returns the answer's status, header and body.
@@ -90,6 +92,42 @@ func TestTheJudgeSees(t *testing.T) {
 	}
 }
 
+// GitHub wants to know what asks, and to be told and asked for JSON.
+func TestManners(t *testing.T) {
+	s := unjudged(t, nil)
+	s.AllowToken(token, nil)
+	s.Repo("example", "monitoring")
+	for _, header := range []http.Header{
+		{"User-Agent": {"watchbill"}, "Accept": {"application/vnd.github+json"}, "Content-Type": {"application/json"}}, // as it should be
+		{"User-Agent": {""}, "Content-Type": {"application/json"}},
+		{"Accept": {"text/html"}, "Content-Type": {"application/json"}},
+		{"Content-Type": {"text/plain"}},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+strings.TrimPrefix(statusPath, "/"), strings.NewReader(`{"state":"success"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = header
+		answer, err := bearer{token, &http.Transport{DisableKeepAlives: true}}.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+	}
+	var got []string
+	for _, v := range s.Violations() {
+		got = append(got, v.String())
+	}
+	want := []string{
+		"POST " + statusPath + ": 403: there is no User-Agent",
+		"POST " + statusPath + ": 415: it accepts text/html and no JSON",
+		"POST " + statusPath + ": 422: : Supported content types: application/json",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+}
+
 // A violation fails the test that made it, and says why.
 func TestJudgeFailsTheTest(t *testing.T) {
 	needPrism(t)
@@ -113,9 +151,6 @@ func TestCloseLeavesTheOthers(t *testing.T) {
 	}
 	if err := one.Close(); err != nil {
 		t.Fatal(err)
-	}
-	if one.front.judge.stubs[one.front.id] != nil {
-		t.Error("the judge still knows the closed one")
 	}
 	if status, _, body := ask(t, one, token, "GET", "/rate_limit", ""); status != 0 {
 		t.Errorf("closed one answers %d %s", status, body)

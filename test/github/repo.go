@@ -36,6 +36,16 @@ func (s *Stub) Repo(owner, name string) *Repo {
 	return s.repos[full]
 }
 
+// has says whether there is a repository of that name, whoever's it is.
+func (s *Stub) has(name string) bool {
+	for _, r := range s.repos {
+		if r.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *Repo) full() string { return r.Owner + "/" + r.Name }
 
 func (r *Repo) url(format string, args ...any) string {

@@ -5,10 +5,11 @@ func (s *Stub) routes() []route {
 	const repo = "/repos/{owner}/{repo}"
 	of := func(rights ...string) []string { return rights }
 	return []route{
-		{"GET /rate_limit", nil, "", s.rateLimit},
+		{"GET " + rateLimitPath, nil, "", s.rateLimit},
 		{"GET /user", of("user"), "", s.user},
 		{"GET /app", of("app"), "", s.app},
 		{"GET " + repo + "/installation", of("app"), "", s.installation},
+		{"GET /app/installations/{id}", of("app"), "", s.installation},
 		{"POST /app/installations/{id}/access_tokens", of("app"), "", s.createToken},
 		{"GET " + repo, of("metadata"), "read", s.repository},
 		{"GET " + repo + "/commits/{ref}", of("contents"), "read", s.commit},

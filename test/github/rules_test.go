@@ -63,6 +63,10 @@ func TestRules(t *testing.T) {
 		"columns on two lines":      {"app", "POST", checks, note(1, 2, new(1)), 422, "only for annotations of one line"},
 		"line zero":                 {"app", "POST", checks, note(0, 1, nil), 422, "start at 1"},
 		"completed, without result": {"app", "POST", checks, quote(t, object{"name": "a", "head_sha": sha, "status": "completed"}), 422, "conclusion is required"},
+		"blank title":               {"app", "POST", checks, quote(t, object{"name": "a", "head_sha": sha, "output": object{"title": " ", "summary": "s"}}), 422, "title cannot be blank"},
+		"summary of 65535 bytes":    {"app", "POST", checks, quote(t, object{"name": "a", "head_sha": sha, "output": object{"title": "t", "summary": strings.Repeat("é", 32767) + "s"}}), 201, ""},
+		"summary of 65536 bytes":    {"app", "POST", checks, quote(t, object{"name": "a", "head_sha": sha, "output": object{"title": "t", "summary": strings.Repeat("é", 32768)}}), 422, "65535 bytes"},
+		"annotation of no file":     {"app", "POST", checks, strings.Replace(note(1, 1, nil), `"path":"a"`, `"path":""`, 1), 422, "cannot be blank"},
 		"blank comment":             {"token", "POST", commentPath, `{"body":" "}`, 422, "cannot be blank"},
 		"comment of 65536":          {"token", "POST", commentPath, quote(t, object{"body": strings.Repeat("é", 65536)}), 201, ""},
 		"comment of 65537":          {"token", "POST", commentPath, quote(t, object{"body": strings.Repeat("é", 65537)}), 422, "maximum is 65536"},
@@ -141,6 +145,7 @@ func TestAppsTokens(t *testing.T) {
 	s.App(App{ID: 7, Key: &key().PublicKey, Rights: map[string]string{"statuses": "write"}})
 	s.App(App{ID: 8, Key: &key().PublicKey, Suspended: true})
 	s.App(App{ID: 9})
+	s.App(App{ID: 10, ClientID: "Iv1.planted", Key: &key().PublicKey, Installation: 5})
 	const path = "/app/installations/1007/access_tokens"
 	at := now.Add(-time.Minute)
 	good := sign(t, "7", at, 5*time.Minute)
@@ -153,6 +158,11 @@ func TestAppsTokens(t *testing.T) {
 		"with fewer rights":      {good, path, `{"permissions":{"statuses":"read"}}`, 201},
 		"with more rights":       {good, path, `{"permissions":{"contents":"write"}}`, 422},
 		"another's installation": {good, "/app/installations/1008/access_tokens", "", 404},
+		"by client id":           {sign(t, "Iv1.planted", at, 5*time.Minute), "/app/installations/5/access_tokens", "", 201},
+		"another's client id":    {sign(t, "Iv1.other", at, 5*time.Minute), "/app/installations/5/access_tokens", "", 401},
+		"without an id":          {sign(t, "", at, 5*time.Minute), path, "", 401},
+		"of one repository":      {good, path, `{"repositories":["monitoring"]}`, 201},
+		"of no repository":       {good, path, `{"repositories":["nonsense"]}`, 422},
 		"suspended":              {sign(t, "8", at, 5*time.Minute), "/app/installations/1008/access_tokens", "", 403},
 		"expired":                {sign(t, "7", at, 30*time.Second), path, "", 401},
 		"of eleven minutes":      {sign(t, "7", now, 11*time.Minute), path, "", 401},
@@ -185,6 +195,7 @@ func TestLimit(t *testing.T) {
 	s := JudgeAt(t, func() time.Time { return now })
 	s.Repo("example", "monitoring")
 	s.AllowToken(token, nil)
+	s.SetLimit(13)
 	s.SetRemaining(2, now.Add(time.Minute))
 	type seen struct {
 		Status    int
@@ -204,9 +215,17 @@ func TestLimit(t *testing.T) {
 	get("/rate_limit")
 	now = now.Add(time.Minute)
 	get("/user")
-	want := []seen{{200, "1"}, {200, "0"}, {403, "0"}, {200, "0"}, {200, "4999"}}
+	want := []seen{{200, "1"}, {200, "0"}, {403, "0"}, {200, "0"}, {200, "12"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+	// What an App asks for itself is of another limit.
+	s.SetLimit(1)
+	for range 2 {
+		newToken(t, s, nil)
+	}
+	if s.remaining != 1 {
+		t.Errorf("%d requests left after an App's own", s.remaining)
 	}
 }
 
@@ -216,6 +235,8 @@ func TestConditional(t *testing.T) {
 	r := s.Repo("example", "monitoring")
 	r.SetPull(Pull{Number: 7, Head: sha})
 	s.AllowToken(token, nil)
+	s.AllowToken("another", nil)
+	who := token
 	get := func(tag string) (int, string, string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"repos/example/monitoring/pulls", nil)
 		if err != nil {
@@ -224,7 +245,7 @@ func TestConditional(t *testing.T) {
 		if tag != "" {
 			request.Header.Set("If-None-Match", tag)
 		}
-		answer, err := bearer{token, &http.Transport{DisableKeepAlives: true}}.RoundTrip(request)
+		answer, err := bearer{who, &http.Transport{DisableKeepAlives: true}}.RoundTrip(request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,6 +257,11 @@ func TestConditional(t *testing.T) {
 	if first != 200 || again != 304 || tag == "" || same != tag || stillLeft != left {
 		t.Errorf("%d %s %s, then %d %s %s", first, tag, left, again, same, stillLeft)
 	}
+	who = "another"
+	if others, newer, _ := get(tag); others != 200 || newer == tag {
+		t.Errorf("with another credential %d %s", others, newer)
+	}
+	who = token
 	r.SetPull(Pull{Number: 8, Head: sha})
 	if changed, newer, _ := get(tag); changed != 200 || newer == tag {
 		t.Errorf("after a change %d %s", changed, newer)
@@ -250,6 +276,7 @@ func TestPages(t *testing.T) {
 		r.AddComment(7, "octocat", fmt.Sprint(i))
 	}
 	s.AllowToken(token, nil)
+	s.SetPageSize(2)
 	c := client(t, s, token)
 	for page, want := range map[string]string{
 		"1": `</repos/example/monitoring/issues/7/comments?page=2&per_page=2>; rel="next", </repos/example/monitoring/issues/7/comments?page=3&per_page=2>; rel="last"`,
@@ -259,6 +286,9 @@ func TestPages(t *testing.T) {
 		if got := strings.ReplaceAll(header.Get("Link"), strings.TrimSuffix(s.URL, "/"), ""); got != want {
 			t.Errorf("page %s links to %s", page, got)
 		}
+	}
+	if _, header, _ := ask(t, s, token, "GET", commentPath+"?per_page=100", ""); !strings.Contains(header.Get("Link"), "page=3") {
+		t.Errorf("pages of more than there is: %s", header.Get("Link"))
 	}
 	var got []string
 	for comment, err := range c.Issues.ListCommentsIter(t.Context(), "example", "monitoring", 7, nil) {

@@ -21,11 +21,14 @@ type Stub struct {
 	mux      *http.ServeMux
 
 	mu        sync.Mutex
-	changed   chan struct{} // closed, and made anew, by every request and setting
+	waiting   []chan struct{} // closed by the next request or setting
 	ids       int64
 	repos     map[string]*Repo
 	tokens    map[string]*credential
 	apps      map[int64]*App
+	people    map[string]int64  // ids of logins
+	moved     map[string]object // examples as like gives them
+	pageSize  int
 	limit     int
 	remaining int
 	reset     time.Time
@@ -40,8 +43,8 @@ func newStub(base string, examples *description, now func() time.Time) *Stub {
 		now = time.Now
 	}
 	s := &Stub{base: base, examples: examples, now: now, mux: http.NewServeMux(),
-		changed: make(chan struct{}), repos: map[string]*Repo{}, tokens: map[string]*credential{}, apps: map[int64]*App{},
-		limit: hourly, remaining: hourly, reset: now().Add(time.Hour), tokenLife: time.Hour}
+		repos: map[string]*Repo{}, tokens: map[string]*credential{}, apps: map[int64]*App{}, people: map[string]int64{}, moved: map[string]object{},
+		pageSize: 100, limit: hourly, remaining: hourly, reset: now().Add(time.Hour), tokenLife: time.Hour}
 	for _, route := range s.routes() {
 		s.mux.Handle(route.pattern, s.handle(route))
 	}
@@ -57,16 +60,20 @@ func (s *Stub) change(do func()) {
 	s.wake()
 }
 
+// wake makes no channel: a test in a bubble of testing/synctest may be the caller, and others wait for it.
 func (s *Stub) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
+	for _, changed := range s.waiting {
+		close(changed)
+	}
+	s.waiting = nil
 }
 
 // Await waits until a condition holds, which is looked at when a request comes, when it is done, and after every setting.
 func (s *Stub) Await(ctx context.Context, condition func() bool) error {
 	for {
+		changed := make(chan struct{})
 		s.mu.Lock()
-		changed := s.changed
+		s.waiting = append(s.waiting, changed)
 		s.mu.Unlock()
 		if condition() {
 			return nil
@@ -77,11 +84,6 @@ func (s *Stub) Await(ctx context.Context, condition func() bool) error {
 			return fmt.Errorf("await what GitHub is told: %w", ctx.Err())
 		}
 	}
-}
-
-// SetRemaining says how many requests are left, and until when that holds.
-func (s *Stub) SetRemaining(n int, reset time.Time) {
-	s.change(func() { s.remaining, s.reset = n, reset })
 }
 
 // route is one operation.
@@ -97,9 +99,10 @@ type route struct {
 // call is one request, with all that has been found out about it.
 type call struct {
 	*http.Request
-	who  *credential
-	repo *Repo
-	body []byte
+	who   *credential
+	repo  *Repo
+	body  []byte
+	spent bool // of the hour's requests
 }
 
 // read decodes the body; the judge has seen already that it is what GitHub wants.
@@ -142,28 +145,33 @@ func (s *Stub) handle(route route) http.Handler {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		defer s.wake()
-		fault := Fault(r.Header.Get(faultHeader))
-		if a, is := s.failing(fault); is {
+		if a, is := s.failing(r); is {
 			s.write(w, a)
 			return
 		}
-		a := s.answer(route, &call{Request: r, body: body})
-		if fault == Incomplete {
+		c := &call{Request: r, body: body}
+		a := s.answer(route, c)
+		if met, _ := r.Context().Value(metKey{}).(Failure); met.Fault == Incomplete {
 			a.body = object{}
 		}
-		s.conditional(w, r, a)
+		s.conditional(w, c, a)
 	})
 }
 
 func (s *Stub) answer(route route, c *call) answer {
-	if a, is := s.spend(c.URL.Path); is {
+	var err error
+	c.who, err = s.who(c.Request)
+	if a, is := s.spend(c); is {
 		return a
 	}
-	if a, is := s.authorize(route, c); is {
+	if err != nil {
+		return refuse(http.StatusUnauthorized, err.Error())
+	}
+	if a, is := route.refuses(c.who); is {
 		return a
 	}
 	if name := c.PathValue("repo"); name != "" {
-		if c.repo = s.repos[c.PathValue("owner")+"/"+name]; c.repo == nil {
+		if c.repo = s.repos[c.PathValue("owner")+"/"+name]; c.repo == nil || !c.who.sees(name) {
 			return notFound()
 		}
 	}

@@ -19,6 +19,17 @@ type object = map[string]any
 // examples, as if it were of the repository, with some values set. A key with
 // dots is of an object inside.
 func (s *Stub) like(example string, repo *Repo, set object) object {
+	key := example
+	if repo != nil {
+		key += " " + repo.full()
+	}
+	if s.moved[key] == nil {
+		s.moved[key] = s.move(example, repo)
+	}
+	return with(clone(s.moved[key]).(object), set)
+}
+
+func (s *Stub) move(example string, repo *Repo) object {
 	value, err := s.examples.example(example)
 	if err != nil {
 		panic(err) // a fault of this package, which its tests see
@@ -40,7 +51,26 @@ func (s *Stub) like(example string, repo *Repo, set object) object {
 	if err := json.Unmarshal([]byte(moved), &o); err != nil {
 		panic(err)
 	}
-	return with(o, set)
+	return o
+}
+
+// clone copies a value of JSON.
+func clone(value any) any {
+	switch value := value.(type) {
+	case object:
+		o := make(object, len(value))
+		for key, inner := range value {
+			o[key] = clone(inner)
+		}
+		return o
+	case []any:
+		list := make([]any, len(value))
+		for i, inner := range value {
+			list[i] = clone(inner)
+		}
+		return list
+	}
+	return value
 }
 
 // with sets values in an object, those of its inner objects by keys with dots.
@@ -84,7 +114,7 @@ func stampOrNull(t time.Time) any {
 // page is the part of a list that a request asks for, with the links to the others.
 func page[T any](s *Stub, c *call, all []T, wire func(T) object) ([]object, http.Header) {
 	query := c.URL.Query()
-	size := number(query.Get("per_page"), 30, 100)
+	size := min(number(query.Get("per_page"), 30, 100), s.pageSize)
 	at := number(query.Get("page"), 1, 1<<30)
 	last := max((len(all)+size-1)/size, 1)
 	from := min((at-1)*size, len(all))
@@ -113,6 +143,9 @@ func page[T any](s *Stub, c *call, all []T, wire func(T) object) ([]object, http
 	return part, http.Header{"Link": {strings.Join(links, ", ")}}
 }
 
+// SetPageSize says how many entries a page has at most. At GitHub it is 100.
+func (s *Stub) SetPageSize(n int) { s.change(func() { s.pageSize = n }) }
+
 // number is a text's, if it is one from 1 to the most.
 func number(text string, otherwise, most int) int {
 	n, err := strconv.Atoi(text)
@@ -122,20 +155,23 @@ func number(text string, otherwise, most int) int {
 	return min(n, most)
 }
 
-// conditional answers with 304 to whoever has the answer already; that costs no request of the limit.
-func (s *Stub) conditional(w http.ResponseWriter, r *http.Request, a answer) {
-	if r.Method == http.MethodGet && a.status == http.StatusOK {
+// conditional answers with 304 to whoever has the answer already, got with the
+// same credential; that costs no request of the limit.
+func (s *Stub) conditional(w http.ResponseWriter, c *call, a answer) {
+	if c.Method == http.MethodGet && a.status == http.StatusOK {
 		text, err := json.Marshal(a.body)
 		if err != nil {
 			panic(err)
 		}
-		tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(text))
+		tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(append(text, c.Header.Get("Authorization")...)))
 		if a.header == nil {
 			a.header = http.Header{}
 		}
 		a.header.Set("ETag", tag)
-		if r.Header.Get("If-None-Match") == tag && r.URL.Path != "/rate_limit" {
-			s.remaining++
+		if c.Header.Get("If-None-Match") == tag && c.URL.Path != rateLimitPath {
+			if c.spent {
+				s.remaining++
+			}
 			a.status, a.body = http.StatusNotModified, nil
 		}
 	}
@@ -144,6 +180,7 @@ func (s *Stub) conditional(w http.ResponseWriter, r *http.Request, a answer) {
 
 func (s *Stub) write(w http.ResponseWriter, a answer) {
 	maps.Copy(w.Header(), a.header)
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	for key, value := range map[string]int64{"Limit": int64(s.limit), "Remaining": int64(s.remaining),
 		"Used": int64(s.limit - s.remaining), "Reset": s.reset.Unix()} {
 		w.Header().Set("X-Ratelimit-"+key, strconv.FormatInt(value, 10))

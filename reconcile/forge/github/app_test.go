@@ -1,11 +1,14 @@
 package github
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	judge "github.com/watchbill/watchbill/test/github"
 )
 
 func newApp(t *testing.T, opts AppOptions) *App {
@@ -36,30 +40,45 @@ func token(t *testing.T, a *App) string {
 }
 
 func TestAppTokenIsNarrow(t *testing.T) {
-	all := object{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write", "checks": "write", "deployments": "write"}
-	for name, test := range map[string]struct{ granted, want object }{
+	type rights map[string]string
+	all := rights{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write", "checks": "write", "deployments": "write"}
+	for name, test := range map[string]struct{ granted, want rights }{
 		"all":     {nil, all},
-		"less":    {object{"metadata": "read", "statuses": "write", "pull_requests": "read"}, object{"metadata": "read", "statuses": "write", "pull_requests": "read"}},
-		"nothing": {object{"metadata": "read"}, object{"metadata": "read"}},
+		"less":    {rights{"metadata": "read", "statuses": "write", "pull_requests": "read"}, rights{"metadata": "read", "statuses": "write", "pull_requests": "read"}},
+		"nothing": {rights{"metadata": "read"}, rights{"metadata": "read"}},
 	} {
-		s := newStub(t)
-		s.app.permissions = test.granted
-		token(t, newApp(t, s.app.options(s)))
-		want := object{"repositories": []any{"monitoring"}, "permissions": test.want}
-		if diff := cmp.Diff(want, s.app.asked); diff != "" {
+		s := newStand(t)
+		if test.granted != nil {
+			s.grant(test.granted)
+		}
+		token(t, newApp(t, s.keyOptions()))
+		type asking struct {
+			Repositories []string
+			Permissions  rights
+		}
+		var asked asking
+		requests := s.Requests()
+		if err := json.Unmarshal([]byte(requests[len(requests)-1].Body), &asked); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(asking{[]string{"monitoring"}, test.want}, asked); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
 func TestAppTokenIsRenewedInTime(t *testing.T) {
-	s := newStub(t)
+	s := bubbleStand(t, 0)
 	synctest.Test(t, func(t *testing.T) {
-		a := s.inside(s.appOptions()).App
-		var got []string
+		a := s.appOptions().App
+		var got, tokens []string
 		for _, wait := range []time.Duration{0, 50 * time.Minute, 4 * time.Minute, 2 * time.Minute, 54 * time.Minute, 2 * time.Minute} {
 			time.Sleep(wait)
-			got = append(got, strings.TrimPrefix(token(t, a), "ghs_planted"))
+			one := token(t, a)
+			if !slices.Contains(tokens, one) {
+				tokens = append(tokens, one)
+			}
+			got = append(got, strconv.Itoa(slices.Index(tokens, one)+1))
 		}
 		if diff := cmp.Diff([]string{"1", "1", "1", "2", "2", "3"}, got); diff != "" {
 			t.Error(diff)
@@ -71,8 +90,8 @@ func TestAppTokenIsRenewedInTime(t *testing.T) {
 }
 
 func TestAppTokensAreAskedForOnce(t *testing.T) {
-	s := newStub(t)
-	a := newApp(t, s.app.options(s))
+	s := newStand(t)
+	a := newApp(t, s.keyOptions())
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
@@ -82,31 +101,25 @@ func TestAppTokensAreAskedForOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if s.app.made != 1 {
-		t.Errorf("%d tokens", s.app.made)
+	if n := s.tokens(); n != 1 {
+		t.Errorf("%d tokens", n)
 	}
 }
 
 // A token that GitHub takes back is renewed, once for a request.
 func TestAppTokenRevoked(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	c := newClient(t, s.appOptions())
 	report(t, c, status(forge.Pending, "rendering"))
-	s.app.revoke()
+	s.RevokeTokens()
 	report(t, c, status(forge.Success, "live"))
-	if s.app.made != 2 || len(s.texts()) != 2 {
-		t.Errorf("%d tokens, %v", s.app.made, s.texts())
+	if s.tokens() != 2 || len(s.texts()) != 2 {
+		t.Errorf("%d tokens, %v", s.tokens(), s.texts())
 	}
 	s.heard()
-	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-		if strings.Contains(r.URL.Path, "/statuses/") {
-			refuse(w, http.StatusUnauthorized, "Bad credentials: "+r.Header.Get("Authorization"))
-			return true
-		}
-		return false
-	})
+	s.Fail(judge.Failure{Fault: judge.Unauthorized, Path: "/statuses/", Message: "Bad credentials: CREDENTIAL"})
 	err := c.Report(t.Context(), status(forge.Failure, "refused"))
-	if again(err) < 0 || strings.Contains(err.Error(), "planted") {
+	if again(err) < 0 || !strings.Contains(err.Error(), "Bad credentials: REDACTED") || strings.Contains(err.Error(), "ghs_") {
 		t.Errorf("%v", err)
 	}
 	want := []string{"POST /statuses/" + commit, "GET /installation", "POST /app/installations/5/access_tokens", "POST /statuses/" + commit}
@@ -118,60 +131,55 @@ func TestAppTokenRevoked(t *testing.T) {
 // A clock that is wrong by hours is found out by GitHub's answers.
 func TestAppWithAWrongClock(t *testing.T) {
 	for _, skew := range []time.Duration{0, -50 * time.Second, 50 * time.Second, -5 * time.Minute, 5 * time.Minute, -3 * time.Hour, 3 * time.Hour, 9000 * time.Hour} {
-		s := newStub(t)
-		s.skew = skew
+		s := bubbleStand(t, skew)
 		synctest.Test(t, func(t *testing.T) {
-			c := newClient(t, s.inside(s.appOptions()))
+			c := newClient(t, s.appOptions())
 			report(t, c, status(forge.Pending, "rendering"))
-			for range 10 {
+			for i := range 10 {
 				time.Sleep(20 * time.Minute)
-				if token := token(t, c.App()); !s.app.valid(token, time.Now().Add(skew)) {
-					t.Errorf("clock off by %s: a token that has ended", skew)
-				}
+				report(t, c, status(forge.Pending, fmt.Sprint("waiting ", i)))
 			}
 		})
-		if s.app.made > 6 {
-			t.Errorf("clock off by %s: %d tokens in 200 minutes", skew, s.app.made)
+		for _, r := range s.Requests() {
+			if r.Status == http.StatusUnauthorized && strings.Contains(r.Path, "/status") {
+				t.Errorf("clock off by %s: a token that has ended", skew)
+			}
+		}
+		if n := s.tokens(); n > 6 || len(s.texts()) != 11 {
+			t.Errorf("clock off by %s: %d tokens in 200 minutes, %d statuses", skew, n, len(s.texts()))
 		}
 	}
 }
 
 func TestAppErrors(t *testing.T) {
-	refusing := func(code int, part string) func(*stub, *AppOptions) {
-		return func(s *stub, _ *AppOptions) {
-			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-				if strings.Contains(r.URL.Path, part) {
-					refuse(w, code, "no, "+r.Header.Get("Authorization"))
-					return true
-				}
-				return false
-			})
+	refusing := func(fault judge.Fault, part string) func(*stand, *AppOptions) {
+		return func(s *stand, _ *AppOptions) {
+			s.Fail(judge.Failure{Fault: fault, Path: part, Message: "no, CREDENTIAL"})
 		}
 	}
-	key := func(text string) func(*stub, *AppOptions) {
-		return func(_ *stub, o *AppOptions) { o.Key = func() ([]byte, error) { return []byte(text), nil } }
+	key := func(text string) func(*stand, *AppOptions) {
+		return func(_ *stand, o *AppOptions) { o.Key = func() ([]byte, error) { return []byte(text), nil } }
 	}
 	tests := map[string]struct {
-		change func(*stub, *AppOptions)
+		change func(*stand, *AppOptions)
 		says   string
 	}{
-		"no key":          {func(_ *stub, o *AppOptions) { o.Key = KeyFile("/nowhere") }, "private key: open /nowhere"},
+		"no key":          {func(_ *stand, o *AppOptions) { o.Key = KeyFile("/nowhere") }, "private key: open /nowhere"},
 		"empty key":       {key(""), "not an RSA key in PEM"},
 		"not a key":       {key("-----BEGIN RSA PRIVATE KEY-----\nplanted\n-----END RSA PRIVATE KEY-----"), "not an RSA key in PEM"},
-		"another App's":   {func(_ *stub, o *AppOptions) { o.ID = "Iv1.other" }, "App's id"},
-		"not installed":   {refusing(404, "/installation"), "is installed on the repository"},
-		"suspended":       {refusing(403, "/access_tokens"), "not suspended"},
-		"another's repo":  {refusing(422, "/access_tokens"), "may see the repository"},
-		"down":            {refusing(502, "/access_tokens"), "502"},
-		"no such":         {func(_ *stub, o *AppOptions) { o.Installation = 6 }, "is installed"},
-		"an empty answer": {func(s *stub, _ *AppOptions) { s.setFault(empty) }, "the answer has none"},
+		"another App's":   {func(_ *stand, o *AppOptions) { o.ID = "Iv1.other" }, "App's id"},
+		"not installed":   {refusing(judge.NotFound, "/installation"), "is installed on the repository"},
+		"suspended":       {refusing(judge.Forbidden, "/access_tokens"), "not suspended"},
+		"another's repo":  {refusing(judge.Invalid, "/access_tokens"), "may see the repository"},
+		"down":            {refusing(judge.BadGateway, "/access_tokens"), "502"},
+		"no such":         {func(_ *stand, o *AppOptions) { o.Installation = 6 }, "is installed"},
+		"an empty answer": {func(_ *stand, o *AppOptions) { o.Transport = meddler{changes: empty} }, "the answer has none"},
 	}
 	for name, test := range tests {
-		s := newStub(t)
-		opts := s.app.options(s)
+		s := newStand(t)
+		opts := s.keyOptions()
 		test.change(s, &opts)
-		a := newApp(t, opts)
-		c := newClient(t, Options{Repo: s.repo(), App: a})
+		c := newClient(t, Options{Repo: s.address(), App: newApp(t, opts)})
 		for what, err := range map[string]error{
 			"status": c.Report(t.Context(), status(forge.Success, "live")), "comment": c.Comment(t.Context(), forge.Comment{Pull: 1, Key: "a"}),
 			"check": c.Check(t.Context(), forge.Check{Commit: commit, Name: "a", State: forge.Success}),
@@ -181,7 +189,7 @@ func TestAppErrors(t *testing.T) {
 			}
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				shown := fmt.Sprintf("%v %+v %#v", e, e, e)
-				if strings.Contains(shown, "planted") && !strings.Contains(test.says, "planted") || strings.Contains(shown, "eyJ") {
+				if strings.Contains(shown, "planted") || strings.Contains(shown, "eyJ") || strings.Contains(shown, "ghs_") {
 					t.Errorf("%s: a secret is shown: %s", name, shown)
 				}
 			}
@@ -192,19 +200,19 @@ func TestAppErrors(t *testing.T) {
 	}
 }
 
-func empty(w http.ResponseWriter, r *http.Request) bool {
+// empty takes all out of an answer that should have a token.
+func empty(r *http.Request, body []byte) []byte {
 	if strings.HasSuffix(r.URL.Path, "/access_tokens") {
-		answer(w, http.StatusCreated, object{})
-		return true
+		return []byte("{}")
 	}
-	return false
+	return body
 }
 
 // The key can be exchanged, and mended, without a restart.
 func TestAppKeyFile(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	path := filepath.Join(t.TempDir(), "key.pem")
-	opts := s.app.options(s)
+	opts := s.keyOptions()
 	opts.Key, opts.Installation = KeyFile(path), 5
 	a := newApp(t, opts)
 	if _, err := a.Token(t.Context()); err == nil {

@@ -2,7 +2,6 @@ package github
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	judge "github.com/watchbill/watchbill/test/github"
 )
 
 // again is how long to wait; -1 if there is no error, -2 if it is for good.
@@ -33,10 +33,10 @@ func states(state forge.State, context string) forge.Status {
 // Statuses win: what is left of the limit is theirs, and when that is used up too,
 // nothing is sent until it is renewed.
 func TestBudgetIsForStatuses(t *testing.T) {
-	s := newStub(t)
-	s.limit = 13
+	s := bubbleStand(t, 0)
+	s.SetLimit(13)
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, s.inside(s.appOptions()))
+		c := newClient(t, s.appOptions())
 		comment := forge.Comment{Pull: 1, Key: "validate", Body: "fine"}
 		check := forge.Check{Commit: commit, Name: "watchbill/validate", State: forge.Success, Title: "fine"}
 		deploy := forge.Deployment{Commit: commit, Environment: "prod", State: forge.Success, Text: "live"}
@@ -89,33 +89,28 @@ func TestBudgetIsForStatuses(t *testing.T) {
 // GitHub's times are differences to its own clock.
 func TestBudgetWithAWrongClock(t *testing.T) {
 	for _, skew := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
-		s := newStub(t)
-		s.limit, s.skew = 1, skew
+		s := bubbleStand(t, skew)
+		s.SetLimit(1)
 		synctest.Test(t, func(t *testing.T) {
-			c := newClient(t, s.inside(s.options()))
+			c := newClient(t, s.options())
 			if err := c.Report(t.Context(), states(forge.Success, "a")); again(err) != time.Hour {
 				t.Errorf("clock off by %s: %v", skew, err)
 			}
 			time.Sleep(time.Hour + time.Second)
-			s.limit = 10
+			s.SetLimit(10)
 			report(t, c, states(forge.Success, "a"))
 		})
 	}
 }
 
 func TestSecondaryLimitWaitsEverLonger(t *testing.T) {
-	s := newStub(t)
+	s := bubbleStand(t, 0)
 	limit := func(header string) {
-		s.setFault(func(w http.ResponseWriter, _ *http.Request) bool {
-			if header != "" {
-				w.Header().Set("Retry-After", header)
-			}
-			answer(w, http.StatusForbidden, object{"message": "slow down", "documentation_url": "https://docs.github.com/x#about-secondary-rate-limits"})
-			return true
-		})
+		s.Mend()
+		s.Fail(judge.Failure{Fault: judge.SecondaryLimit, Message: "slow down", Header: map[string]string{"Retry-After": header}})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, s.inside(s.options()))
+		c := newClient(t, s.options())
 		var waits []time.Duration
 		for _, header := range []string{"", "", "", "90", "", "", "", "", ""} {
 			limit(header)
@@ -135,7 +130,7 @@ func TestSecondaryLimitWaitsEverLonger(t *testing.T) {
 		if diff := cmp.Diff(want, waits); diff != "" {
 			t.Error(diff)
 		}
-		s.setFault(nil)
+		s.Mend()
 		report(t, c, states(forge.Success, "a"))
 		limit("")
 		if err := c.Report(t.Context(), states(forge.Success, "c")); again(err) != time.Minute {

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	judge "github.com/watchbill/watchbill/test/github"
 )
 
 func notes(n int) []forge.Note {
@@ -32,37 +32,16 @@ func showCheck(t *testing.T, c *Client, ck forge.Check) {
 	}
 }
 
-// runs are what the check runs show, as "status conclusion title annotations".
-func (s *stub) shownRuns() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []string
-	for _, r := range s.runs {
-		list = append(list, fmt.Sprint(r["status"], " ", r["conclusion"], " ", r["output"].(object)["title"], " ", len(s.annotations[r["id"].(int)])))
-	}
-	return list
-}
-
-func (s *stub) writes() int {
-	n := 0
-	for _, request := range s.heard() {
-		if !strings.HasPrefix(request, "GET") && !strings.HasSuffix(request, "/access_tokens") {
-			n++
-		}
-	}
-	return n
-}
-
 func TestCheck(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	c := newClient(t, s.appOptions())
 	steps := []struct {
 		say    forge.Check
 		want   []string
 		writes int
 	}{
-		{checkOf(forge.Pending, 0), []string{"in_progress <nil> 0 findings 0"}, 1},
-		{checkOf(forge.Pending, 0), []string{"in_progress <nil> 0 findings 0"}, 0},
+		{checkOf(forge.Pending, 0), []string{"in_progress 0 findings 0"}, 1},
+		{checkOf(forge.Pending, 0), []string{"in_progress 0 findings 0"}, 0},
 		{checkOf(forge.Failure, 120), []string{"completed failure 120 findings 120"}, 3},
 		// Annotations cannot be taken away: a new run takes the place.
 		{checkOf(forge.Failure, 100), []string{"completed failure 120 findings 120", "completed failure 100 findings 100"}, 2},
@@ -71,7 +50,7 @@ func TestCheck(t *testing.T) {
 	}
 	for i, step := range steps {
 		showCheck(t, c, step.say)
-		if diff := cmp.Diff(step.want, s.shownRuns()); diff != "" {
+		if diff := cmp.Diff(step.want, s.runs()); diff != "" {
 			t.Errorf("step %d: %s", i, diff)
 		}
 		if n := s.writes(); n != step.writes {
@@ -89,39 +68,26 @@ func TestCheck(t *testing.T) {
 	}
 	// What is completed does not become pending; a new run does.
 	showCheck(t, c, checkOf(forge.Pending, 0))
-	if got := s.shownRuns(); len(got) != 4 || got[3] != "in_progress <nil> 0 findings 0" {
+	if got := s.runs(); len(got) != 4 || got[3] != "in_progress 0 findings 0" {
 		t.Errorf("%v", got)
 	}
 }
 
 // A check that broke off in the middle goes on where it ended, and is no success before.
 func TestCheckBrokenOff(t *testing.T) {
-	for _, lost := range []bool{false, true} { // the answer alone, or the request
-		s := newStub(t)
+	for fault, half := range map[judge.Fault]string{judge.HangUp: "100", judge.Lost: "50"} { // the answer alone, or the request
+		s := newStand(t)
 		c := newClient(t, s.appOptions())
-		var writes int
-		s.setFault(func(_ http.ResponseWriter, r *http.Request) bool {
-			if !strings.Contains(r.URL.Path, "/check-runs") || r.Method == http.MethodGet {
-				return false
-			}
-			if writes++; writes != 2 {
-				return false
-			}
-			if lost {
-				r.SetPathValue("id", r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-				s.updateRun(httptest.NewRecorder(), r)
-			}
-			panic(http.ErrAbortHandler)
-		})
+		s.Fail(judge.Failure{Fault: fault, Method: http.MethodPatch, Path: "/check-runs", Times: 1})
 		want := checkOf(forge.Success, 130)
 		if err := c.Check(t.Context(), want); again(err) != 0 {
 			t.Errorf("%v", err)
 		}
-		if got := s.shownRuns(); len(got) != 1 || !strings.HasPrefix(got[0], "in_progress <nil>") {
-			t.Errorf("half of it: %v", got)
+		if diff := cmp.Diff([]string{"in_progress 130 findings " + half}, s.runs()); diff != "" {
+			t.Errorf("half of it: %s", diff)
 		}
 		showCheck(t, newClient(t, s.appOptions()), want)
-		if diff := cmp.Diff([]string{"completed success 130 findings 130"}, s.shownRuns()); diff != "" {
+		if diff := cmp.Diff([]string{"completed success 130 findings 130"}, s.runs()); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -129,30 +95,30 @@ func TestCheckBrokenOff(t *testing.T) {
 
 // GitHub clears a check run that a person asks for again.
 func TestCheckAskedForAgain(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	want := checkOf(forge.Failure, 3)
 	for _, restart := range []bool{true, false} {
 		c := newClient(t, s.appOptions())
 		showCheck(t, c, want)
-		s.runs[0]["status"], s.runs[0]["conclusion"] = "queued", nil
+		s.repo.Rerequest(s.repo.CheckRuns(commit)[0].ID)
 		if restart {
 			c = newClient(t, s.appOptions())
 		} else {
 			showCheck(t, c, checkOf(forge.Pending, 0))
 		}
 		showCheck(t, c, want)
-		got := s.shownRuns()
+		got := s.runs()
 		if got[len(got)-1] != "completed failure 3 findings 3" {
 			t.Errorf("after a restart %v: %v", restart, got)
 		}
 	}
-	if n := len(s.runs); n != 2 {
+	if n := len(s.runs()); n != 2 {
 		t.Errorf("%d runs", n)
 	}
 }
 
 func TestCheckUnsupported(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	if err := newClient(t, s.options()).Check(t.Context(), checkOf(forge.Success, 0)); !errors.Is(err, forge.ErrUnsupported) || s.count() != 0 {
 		t.Errorf("with a token: %v, %d requests", err, s.count())
 	}
@@ -160,16 +126,10 @@ func TestCheckUnsupported(t *testing.T) {
 	if err := c.Check(t.Context(), forge.Check{Name: "a"}); again(err) != -2 || errors.Is(err, forge.ErrUnsupported) {
 		t.Errorf("without a commit: %v", err)
 	}
-	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-		if strings.Contains(r.URL.Path, "check-runs") {
-			refuse(w, http.StatusForbidden, "Resource not accessible by integration "+r.Header.Get("Authorization"))
-			return true
-		}
-		return false
-	})
+	s.Fail(judge.Failure{Fault: judge.Forbidden, Path: "check-runs", Message: "Resource not accessible by integration CREDENTIAL"})
 	for range 3 {
 		err := c.Check(t.Context(), checkOf(forge.Success, 0))
-		if !errors.Is(err, forge.ErrUnsupported) || !strings.Contains(err.Error(), "Checks: write") || strings.Contains(err.Error(), "planted") {
+		if !errors.Is(err, forge.ErrUnsupported) || !strings.Contains(err.Error(), "Checks: write") || strings.Contains(err.Error(), "ghs_") {
 			t.Errorf("without the right: %v", err)
 		}
 	}

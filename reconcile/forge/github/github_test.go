@@ -29,8 +29,6 @@ func (j judgedTests) Run() int {
 	return code
 }
 
-var commit = strings.Repeat("ab", 20)
-
 func status(state forge.State, text string) forge.Status {
 	return forge.Status{Commit: commit, Context: "watchbill/prod", State: state, Text: text}
 }
@@ -52,7 +50,7 @@ func newClient(t *testing.T, opts Options) *Client {
 }
 
 func TestToken(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	path := filepath.Join(t.TempDir(), "token")
 	opts := s.options()
 	opts.Token = TokenFile(path)
@@ -68,7 +66,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("token file %q: %v", content, err)
 		}
 	}
-	if err := os.WriteFile(path, []byte(s.token+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(planted+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	report(t, g, status(forge.Success, "live"))
@@ -76,21 +74,28 @@ func TestToken(t *testing.T) {
 
 func TestTokenStaysWithItsHost(t *testing.T) {
 	var leaked string
+	asked := false
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = true
 		leaked += r.Header.Get("Authorization")
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	defer other.Close()
-	s := newStub(t)
-	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
-		return true
-	})
-	if err := newClient(t, s.options()).Report(t.Context(), status(forge.Success, "live")); err == nil {
+	s := newStand(t)
+	opts := s.options()
+	opts.Transport = meddler{answers: func(r *http.Request) *http.Response {
+		if !strings.HasPrefix(s.URL, "http://"+r.URL.Host+"/") {
+			return nil
+		}
+		answer := httptest.NewRecorder()
+		http.Redirect(answer, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
+		return answer.Result()
+	}}
+	if err := newClient(t, opts).Report(t.Context(), status(forge.Success, "live")); err == nil {
 		t.Error("no error")
 	}
-	if leaked != "" {
-		t.Error("another host was sent the token")
+	if !asked || leaked != "" {
+		t.Errorf("another host was asked %v, and sent the token %v", asked, leaked != "")
 	}
 }
 
@@ -107,7 +112,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%+v: %v", opts.Repo, err)
 		}
 	}
-	s := newStub(t)
+	s := newStand(t)
 	opts := s.options()
 	opts.Repo.API = strings.TrimSuffix(opts.Repo.API, "/")
 	report(t, newClient(t, opts), status(forge.Success, "live"))
@@ -119,7 +124,7 @@ func TestOptions(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := newClient(t, s.options()).Report(ctx, status(forge.Success, "live")); !errors.Is(err, context.Canceled) {

@@ -1,10 +1,8 @@
 package github
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -17,59 +15,31 @@ import (
 // These tests go through GitHub's own description of its API, which judges each
 // request and each answer.
 
-const planted = "planted-token-value"
-
-var headCommit = strings.Repeat("cd", 20)
-
-func judged(t *testing.T) (*judge.Server, *judge.Repo) {
-	s := judge.Judge(t)
-	r := s.Repo("example", "monitoring")
+// judged is a stand with more to look at.
+func judged(t *testing.T) *stand {
+	s := newStand(t)
+	s.SetPageSize(100)
+	r := s.repo
 	r.AddCommit(commit)
 	r.SetBranch("main", commit)
 	r.AddCommit(headCommit, commit)
+	r.SetPull(judge.Pull{Number: 1, Head: headCommit, Closed: true})
 	r.SetPull(judge.Pull{Number: 7, Head: headCommit, Mergeable: new(true)})
 	r.SetPull(judge.Pull{Number: 8, Head: headCommit, Fork: "somebody/monitoring", Mergeable: new(false)})
 	r.SetPull(judge.Pull{Number: 9, Head: headCommit, Merged: true})
-	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
-	return s, r
+	return s
 }
 
-func withToken(t *testing.T, s *judge.Server, rights map[string]string) *Client {
-	s.AllowToken(planted, rights)
-	return newClient(t, Options{
-		Repo:  Repo{API: s.URL, Owner: "example", Name: "monitoring"},
-		Token: func(context.Context) (string, error) { return planted, nil },
-	})
-}
-
-func withApp(t *testing.T, s *judge.Server, rights map[string]string) *Client {
-	s.App(judge.App{ID: 7, Key: &appKey().PublicKey, Rights: rights})
-	return appClient(t, s)
-}
-
-// appClient is one of the App that withApp has installed.
-func appClient(t *testing.T, s *judge.Server) *Client {
-	repo := Repo{API: s.URL, Owner: "example", Name: "monitoring"}
-	app := newApp(t, AppOptions{Repo: repo, ID: "7", Key: func() ([]byte, error) { return appPEM(), nil }})
-	return newClient(t, Options{Repo: repo, App: app})
-}
-
-// twice runs a test with a token and as an App.
-func twice(t *testing.T, test func(t *testing.T, s *judge.Server, r *judge.Repo, again func() *Client)) {
-	t.Run("token", func(t *testing.T) {
-		s, r := judged(t)
-		test(t, s, r, func() *Client { return withToken(t, s, nil) })
-	})
-	t.Run("App", func(t *testing.T) {
-		s, r := judged(t)
-		withApp(t, s, nil)
-		test(t, s, r, func() *Client { return appClient(t, s) })
+// twice runs a test with a token and as an App; open is a client anew.
+func twice(t *testing.T, test func(t *testing.T, s *stand, open func() *Client)) {
+	as(t, judged, func(t *testing.T, s *stand, opts func() Options, _ judge.User) {
+		test(t, s, func() *Client { return newClient(t, opts()) })
 	})
 }
 
 func TestJudgedWords(t *testing.T) {
-	twice(t, func(t *testing.T, s *judge.Server, r *judge.Repo, again func() *Client) {
-		c := again()
+	twice(t, func(t *testing.T, s *stand, open func() *Client) {
+		c, r := open(), s.repo
 		pass := func() {
 			report(t, c, status(forge.Pending, "rendering"))
 			done := status(forge.Success, "live \U0001F600 "+strings.Repeat("on 2/2 Prometheus ", 20))
@@ -100,18 +70,16 @@ func TestJudgedWords(t *testing.T) {
 			}
 		}
 		// After a restart, the newest of each is known, and nothing is written.
-		c = again()
-		before := len(s.Requests())
+		c = open()
+		s.heard()
 		done := r.Status(commit, "watchbill/prod")
 		report(t, c, forge.Status{Commit: commit, Context: "watchbill/prod", State: forge.Success, Text: done.Description, URL: done.TargetURL})
 		if err := c.Comment(t.Context(), forge.Comment{Pull: 7, Key: "validate", Body: strings.TrimPrefix(comments[0].Body, marker("validate"))}); err != nil {
 			t.Error(err)
 		}
 		deploy(t, c, "ab", "prod", forge.Success, "because success")
-		for _, request := range s.Requests()[before:] {
-			if request.Method != http.MethodGet && !strings.HasSuffix(request.Path, "/access_tokens") {
-				t.Errorf("after a restart: %s %s", request.Method, request.Path)
-			}
+		if n := s.writes(); n != 0 {
+			t.Errorf("%d writes after a restart", n)
 		}
 		if rate := c.RateLimit(); rate.Limit != 5000 || rate.Remaining >= 5000 || rate.Reset.IsZero() {
 			t.Errorf("%+v", rate)
@@ -120,8 +88,8 @@ func TestJudgedWords(t *testing.T) {
 }
 
 func TestJudgedPulls(t *testing.T) {
-	twice(t, func(t *testing.T, _ *judge.Server, r *judge.Repo, again func() *Client) {
-		c := again()
+	twice(t, func(t *testing.T, s *stand, open func() *Client) {
+		c, r := open(), s.repo
 		got, err := c.Pulls(t.Context(), "main")
 		if err != nil || len(got) != 2 {
 			t.Fatalf("%v %v", got, err)
@@ -149,12 +117,13 @@ func TestJudgedPulls(t *testing.T) {
 }
 
 func TestJudgedCommentAmongOthers(t *testing.T) {
-	twice(t, func(t *testing.T, _ *judge.Server, r *judge.Repo, again func() *Client) {
+	twice(t, func(t *testing.T, s *stand, open func() *Client) {
+		r := s.repo
 		for i := range 70 {
 			r.AddComment(7, "sam", fmt.Sprint(marker("validate"), "forged ", i))
 		}
 		for _, body := range []string{"first", "second"} {
-			if err := again().Comment(t.Context(), forge.Comment{Pull: 7, Key: "validate", Body: body}); err != nil {
+			if err := open().Comment(t.Context(), forge.Comment{Pull: 7, Key: "validate", Body: body}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -162,15 +131,15 @@ func TestJudgedCommentAmongOthers(t *testing.T) {
 		if len(all) != 71 || all[70].Body != marker("validate")+"second" || !strings.Contains(all[69].Body, "forged 69") {
 			t.Errorf("%d comments, the last %+v", len(all), all[len(all)-1])
 		}
-		if err := again().Comment(t.Context(), forge.Comment{Pull: 99, Key: "validate", Body: "x"}); err == nil {
+		if err := open().Comment(t.Context(), forge.Comment{Pull: 99, Key: "validate", Body: "x"}); err == nil {
 			t.Error("no such pull request")
 		}
 	})
 }
 
 func TestJudgedChecks(t *testing.T) {
-	s, r := judged(t)
-	c := withApp(t, s, nil)
+	s := judged(t)
+	c := newClient(t, s.appOptions())
 	steps := []forge.Check{checkOf(forge.Pending, 0), checkOf(forge.Failure, 120), checkOf(forge.Error, 0), checkOf(forge.Success, 0)}
 	steps[1].Notes[3].EndLine = 9
 	steps[1].Notes[4].Column, steps[1].Notes[4].EndColumn = 3, 7
@@ -179,42 +148,40 @@ func TestJudgedChecks(t *testing.T) {
 		for range 2 {
 			showCheck(t, c, ck)
 		}
-		c = appClient(t, s)
+		c = newClient(t, s.appOptions())
 		showCheck(t, c, ck)
 	}
-	var got []string
-	for _, run := range r.CheckRuns(commit) {
-		got = append(got, fmt.Sprint(run.Status, " ", run.Conclusion, " ", run.Title, " ", len(run.Annotations)))
-	}
-	if diff := cmp.Diff([]string{"completed failure 120 findings 119", "completed success 0 findings 0"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"completed failure 120 findings 119", "completed success 0 findings 0"}, s.runs()); diff != "" {
 		t.Error(diff)
 	}
-	if err := withToken(t, s, nil).Check(t.Context(), steps[0]); !errors.Is(err, forge.ErrUnsupported) {
+	if err := newClient(t, s.options()).Check(t.Context(), steps[0]); !errors.Is(err, forge.ErrUnsupported) {
 		t.Errorf("with a token: %v", err)
 	}
 }
 
 // With the right to write statuses alone, statuses go on and the rest says what is missing.
 func TestJudgedRights(t *testing.T) {
-	for name, open := range map[string]func(*testing.T, *judge.Server, map[string]string) *Client{"token": withToken, "App": withApp} {
-		s, _ := judged(t)
-		c := open(t, s, map[string]string{"metadata": "read", "statuses": "write"})
+	twice(t, func(t *testing.T, s *stand, open func() *Client) {
+		least := map[string]string{"metadata": "read", "statuses": "write"}
+		s.AllowToken(planted, least)
+		s.grant(least)
+		c := open()
 		report(t, c, status(forge.Success, "live"))
 		if err := c.Deploy(t.Context(), forge.Deployment{Commit: commit, Environment: "prod", State: forge.Success}); !errors.Is(err, forge.ErrUnsupported) {
-			t.Errorf("%s: deployment: %v", name, err)
+			t.Errorf("deployment: %v", err)
 		}
 		if err := c.Check(t.Context(), checkOf(forge.Success, 0)); !errors.Is(err, forge.ErrUnsupported) {
-			t.Errorf("%s: check: %v", name, err)
+			t.Errorf("check: %v", err)
 		}
 		err := c.Comment(t.Context(), forge.Comment{Pull: 7, Key: "validate", Body: "x"})
 		if again(err) < 0 || !strings.Contains(err.Error(), "Pull requests: write") {
-			t.Errorf("%s: comment: %v", name, err)
+			t.Errorf("comment: %v", err)
 		}
-	}
+	})
 }
 
 func TestJudgedFaults(t *testing.T) {
-	twice(t, func(t *testing.T, s *judge.Server, r *judge.Repo, open func() *Client) {
+	twice(t, func(t *testing.T, s *stand, open func() *Client) {
 		for i, fault := range []judge.Fault{judge.BadGateway, judge.Unavailable, judge.SecondaryLimit, judge.TooMany, judge.HangUp, judge.Garbage} {
 			c := open()
 			st := status(forge.Success, "live")
@@ -229,11 +196,11 @@ func TestJudgedFaults(t *testing.T) {
 				c = open()
 			}
 			report(t, c, st)
-			if got := r.Status(commit, st.Context); got.State != "success" {
+			if got := s.repo.Status(commit, st.Context); got.State != "success" {
 				t.Errorf("%s: %+v", fault, got)
 			}
 		}
-		statuses := len(r.Statuses(commit))
+		statuses := len(s.repo.Statuses(commit))
 		if statuses != 6 {
 			t.Errorf("%d statuses for 6 contexts", statuses)
 		}

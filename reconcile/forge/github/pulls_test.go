@@ -1,37 +1,40 @@
 package github
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	judge "github.com/watchbill/watchbill/test/github"
 )
 
 func TestPulls(t *testing.T) {
-	s := newStub(t)
-	c := newClient(t, s.options())
+	s := newStand(t)
+	opts := s.options()
+	opts.Transport = meddler{changes: deletedFork}
+	c := newClient(t, opts)
 	for number := 1; number <= 5; number++ {
-		p := s.addPull(number, number == 4)
+		p := judge.Pull{Number: number, Title: "raise the threshold", Author: "sam", Head: headCommit}
 		switch number {
 		case 2:
-			p["state"] = "closed"
+			p.Closed = true
 		case 3:
-			p["base"].(object)["ref"] = "next"
-		case 5:
-			p["head"].(object)["repo"] = nil // a fork that was deleted
+			p.Base = "next"
+		case 4, 5:
+			p.Fork = "sam/monitoring"
 		}
+		s.repo.SetPull(p)
 	}
 	want := func(number int, fork bool) forge.Pull {
-		p := forge.Pull{
-			Number: number, Title: "raise the threshold", Author: "sam", Base: "main", Head: strings.Repeat("cd", 20),
-			Fork: fork, Open: true, URL: "https://example.com/1", MergeRef: "refs/pull/1/merge",
+		return forge.Pull{
+			Number: number, Title: "raise the threshold", Author: "sam", Base: "main", Head: headCommit, Fork: fork, Open: true,
+			URL:      fmt.Sprint("https://github.com/example/monitoring/pull/", number),
+			MergeRef: fmt.Sprintf("refs/pull/%d/merge", number),
 		}
-		p.URL = strings.Replace(p.URL, "1", string(rune('0'+number)), 1)
-		p.MergeRef = strings.Replace(p.MergeRef, "1", string(rune('0'+number)), 1)
-		return p
 	}
 	for range 3 {
 		got, err := c.Pulls(t.Context(), "main")
@@ -40,10 +43,14 @@ func TestPulls(t *testing.T) {
 		}
 	}
 	// Two pages; asked again, they cost nothing.
-	if len(s.heard()) != 6 || s.unchanged != 4 || s.used != 2 {
-		t.Errorf("%d unchanged, %d used", s.unchanged, s.used)
+	var answers []int
+	for _, r := range s.came() {
+		answers = append(answers, r.Status)
 	}
-	s.pulls[0]["title"] = "lower\nit"
+	if diff := cmp.Diff([]int{200, 200, 304, 304, 304, 304}, answers); diff != "" || c.RateLimit().Remaining != 4998 {
+		t.Errorf("%+v %s", c.RateLimit(), diff)
+	}
+	s.repo.SetPull(judge.Pull{Number: 1, Title: "lower\nit", Head: headCommit})
 	got, err := c.Pulls(t.Context(), "main")
 	if err != nil || got[2].Title != "lower it" {
 		t.Errorf("%v %v", got, err)
@@ -53,18 +60,35 @@ func TestPulls(t *testing.T) {
 	}
 }
 
+// deletedFork is how GitHub shows pull request 5 when its fork is gone. Its description does not say so.
+func deletedFork(_ *http.Request, body []byte) []byte {
+	var list []map[string]any
+	if err := json.Unmarshal(body, &list); err != nil {
+		return body // of a 304
+	}
+	for _, p := range list {
+		if p["number"] == 5.0 {
+			p["head"].(map[string]any)["repo"] = nil
+		}
+	}
+	changed, err := json.Marshal(list)
+	if err != nil {
+		panic(err)
+	}
+	return changed
+}
+
 func TestPull(t *testing.T) {
-	s := newStub(t)
-	p := s.addPull(1, false)
+	s := newStand(t)
 	c := newClient(t, s.options())
 	for _, test := range []struct {
-		state          string
-		mergeable      any
+		closed         bool
+		mergeable      *bool
 		conflict, open bool
 	}{
-		{"open", nil, false, true}, {"open", true, false, true}, {"open", false, true, true}, {"closed", false, false, false}, {"closed", nil, false, false},
+		{false, nil, false, true}, {false, new(true), false, true}, {false, new(false), true, true}, {true, new(false), false, false}, {true, nil, false, false},
 	} {
-		p["state"], p["mergeable"] = test.state, test.mergeable
+		s.repo.SetPull(judge.Pull{Number: 1, Head: headCommit, Closed: test.closed, Mergeable: test.mergeable})
 		got, err := c.Pull(t.Context(), 1)
 		if err != nil || got.Conflict != test.conflict || got.Open != test.open || got.MergeRef != "refs/pull/1/merge" {
 			t.Errorf("%+v: %+v %v", test, got, err)
@@ -73,10 +97,7 @@ func TestPull(t *testing.T) {
 	if _, err := c.Pull(t.Context(), 2); again(err) != -2 {
 		t.Errorf("no such: %v", err)
 	}
-	s.setFault(func(w http.ResponseWriter, _ *http.Request) bool {
-		refuse(w, http.StatusServiceUnavailable, "away")
-		return true
-	})
+	s.Fail(judge.Failure{Fault: judge.Unavailable})
 	if _, err := c.Pulls(t.Context(), "main"); again(err) != 0 {
 		t.Errorf("away: %v", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/watchbill/watchbill/reconcile/forge"
+	judge "github.com/watchbill/watchbill/test/github"
 )
 
 func TestWritesEachStateOnce(t *testing.T) {
-	s := newStub(t)
+	s := newStand(t)
 	g := newClient(t, s.options())
 	long := "refused by Prometheus: " + strings.Repeat("words of the process ", 20)
 	for range 2 {
@@ -43,8 +43,8 @@ func TestWritesEachStateOnce(t *testing.T) {
 	if n := len([]rune(cut(long, 140))); n > 140 || n < 120 {
 		t.Errorf("cut to %d characters", n)
 	}
-	if got := s.statuses[3]["target_url"]; got != other.URL {
-		t.Errorf("target URL %v", got)
+	if got := s.repo.Status(commit, "watchbill/dev").TargetURL; got != other.URL {
+		t.Errorf("target URL %s", got)
 	}
 	if n := s.count(); n != 4+2 { // and one question for each context
 		t.Errorf("%d requests", n)
@@ -68,46 +68,35 @@ func TestWritesEachStateOnce(t *testing.T) {
 }
 
 func TestStatusErrors(t *testing.T) {
-	reply := func(code int, header map[string]string, body string) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, r *http.Request) bool {
-			for k, v := range header {
-				w.Header().Set(k, v)
-			}
-			w.WriteHeader(code)
-			fmt.Fprint(w, strings.ReplaceAll(body, "TOKEN", r.Header.Get("Authorization")))
-			return true
-		}
-	}
-	reset := strconv.FormatInt(time.Now().Add(10*time.Minute).Unix(), 10)
-	const secondary = `{"message":"secondary","documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`
+	after := func(seconds string) map[string]string { return map[string]string{"Retry-After": seconds} }
 	tests := []struct {
 		name        string
-		fault       func(http.ResponseWriter, *http.Request) bool
+		failure     judge.Failure
 		retry       bool
 		least, most time.Duration
 		says        string
 	}{
-		{"primary limit", reply(403, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Limit": "5000", "X-RateLimit-Reset": reset}, `{"message":"limit"}`), true, 9 * time.Minute, 10 * time.Minute, "used up"},
-		{"secondary limit", reply(403, map[string]string{"Retry-After": "42"}, secondary), true, 42 * time.Second, 42 * time.Second, "fewer requests"},
-		{"secondary limit, absurd", reply(429, map[string]string{"Retry-After": "9999999"}, secondary), true, time.Hour, time.Hour, "fewer requests"},
-		{"secondary limit, no time", reply(403, map[string]string{"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4000", "X-RateLimit-Reset": reset}, secondary), true, time.Minute, time.Minute, "fewer requests"},
-		{"unnamed limit", reply(429, map[string]string{"Retry-After": "7"}, `{}`), true, 7 * time.Second, 7 * time.Second, ""},
-		{"forbidden", reply(403, nil, `{"message":"Resource not accessible by TOKEN"}`), true, 0, 0, "has the right"},
-		{"unauthorized", reply(401, nil, `{"message":"Bad credentials TOKEN"}`), true, 0, 0, "is current"},
-		{"server error", reply(500, nil, `oops TOKEN`), true, 0, 0, "500"},
-		{"bad gateway", reply(502, map[string]string{"Retry-After": "3"}, `<html>`), true, 3 * time.Second, 3 * time.Second, "502"},
-		{"not found", reply(404, nil, `{"message":"Not Found"}`), false, 0, 0, "repository's name"},
-		{"too many statuses", reply(422, nil, `{"message":"Validation Failed TOKEN","errors":[{"message":"This SHA and context has reached the maximum number of statuses."}]}`), false, 0, 0, "force-push"},
-		{"endless", reply(200, nil, `{"x":"`+strings.Repeat("x", maxAnswer)+`"}`), false, 0, 0, "8 MiB"},
-		{"broken off", func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, true, 0, 0, "EOF"},
+		{"primary limit", judge.Failure{Fault: judge.PrimaryLimit}, true, 9 * time.Minute, 10 * time.Minute, "used up"},
+		{"secondary limit", judge.Failure{Fault: judge.SecondaryLimit, Header: after("42")}, true, 42 * time.Second, 42 * time.Second, "fewer requests"},
+		{"secondary limit, absurd", judge.Failure{Fault: judge.SecondaryLimit, Status: 429, Header: after("9999999")}, true, time.Hour, time.Hour, "fewer requests"},
+		{"secondary limit, no time", judge.Failure{Fault: judge.SecondaryLimit, Header: after("")}, true, time.Minute, time.Minute, "fewer requests"},
+		{"unnamed limit", judge.Failure{Fault: judge.TooMany, Header: after("7")}, true, 7 * time.Second, 7 * time.Second, ""},
+		{"forbidden", judge.Failure{Fault: judge.Forbidden, Message: "Resource not accessible by CREDENTIAL"}, true, 0, 0, "by REDACTED"},
+		{"forbidden, a hint", judge.Failure{Fault: judge.Forbidden}, true, 0, 0, "has the right"},
+		{"unauthorized", judge.Failure{Fault: judge.Unauthorized, Message: "Bad credentials CREDENTIAL"}, true, 0, 0, "is current"},
+		{"server error", judge.Failure{Fault: judge.BadGateway, Status: 500, Message: "oops CREDENTIAL"}, true, 0, 0, "500"},
+		{"bad gateway", judge.Failure{Fault: judge.BadGateway, Header: after("3")}, true, 3 * time.Second, 3 * time.Second, "502"},
+		{"not found", judge.Failure{Fault: judge.NotFound}, false, 0, 0, "repository's name"},
+		{"too many statuses", judge.Failure{Fault: judge.Invalid, Message: "Validation Failed CREDENTIAL"}, false, 0, 0, "force-push"},
+		{"broken off", judge.Failure{Fault: judge.Lost}, true, 0, 0, "EOF"},
 	}
 	for _, test := range tests {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(test.name+" at "+method, func(t *testing.T) {
-				s := newStub(t)
-				s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-					return r.Method == method && test.fault(w, r)
-				})
+				s := newStand(t)
+				s.SetRemaining(5000, time.Now().Add(10*time.Minute))
+				test.failure.Method = method
+				s.Fail(test.failure)
 				err := newClient(t, s.options()).Report(t.Context(), status(forge.Success, "live"))
 				var retry *forge.RetryError
 				if err == nil || errors.As(err, &retry) != test.retry || !strings.Contains(err.Error(), test.says) {
@@ -116,52 +105,66 @@ func TestStatusErrors(t *testing.T) {
 				if retry != nil && (retry.After < test.least || retry.After > test.most) {
 					t.Errorf("again after %v", retry.After)
 				}
-				for e := err; e != nil; e = errors.Unwrap(e) {
-					if shown := fmt.Sprintf("%v %+v %#v", e, e, e); strings.Contains(shown, s.token) {
-						t.Errorf("the token is shown: %s", shown)
-					}
-				}
+				showsNoToken(t, err)
 			})
 		}
 	}
 }
 
-// A write that got no answer is asked for before it is repeated.
-func TestStatusAfterALostAnswer(t *testing.T) {
-	for _, came := range []bool{true, false} {
-		s := newStub(t)
-		g := newClient(t, s.options())
-		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-			if r.Method == http.MethodPost {
-				if came {
-					s.createStatus(httptest.NewRecorder(), withSHA(r))
-				}
-				panic(http.ErrAbortHandler)
-			}
-			return false
-		})
-		if err := g.Report(t.Context(), status(forge.Success, "live")); again(err) != 0 {
-			t.Fatalf("lost answer: %v", err)
-		}
-		s.setFault(nil)
-		report(t, g, status(forge.Success, "live"))
-		if n := len(s.texts()); n != 1 {
-			t.Errorf("it came through %v: written %d times", came, n)
+func showsNoToken(t *testing.T, err error) {
+	t.Helper()
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if shown := fmt.Sprintf("%v %+v %#v", e, e, e); strings.Contains(shown, planted) {
+			t.Errorf("the token is shown: %s", shown)
 		}
 	}
 }
 
-func withSHA(r *http.Request) *http.Request {
-	r.SetPathValue("sha", r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-	return r
+// An answer without an end is left, and not asked for again.
+func TestStatusWithAnEndlessAnswer(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		s := newStand(t)
+		opts := s.options()
+		opts.Transport = meddler{answers: func(r *http.Request) *http.Response {
+			if r.Method != method {
+				return nil
+			}
+			answer := httptest.NewRecorder()
+			fmt.Fprintf(answer, `{"x":"%s"}`, strings.Repeat("x", maxAnswer))
+			return answer.Result()
+		}}
+		err := newClient(t, opts).Report(t.Context(), status(forge.Success, "live"))
+		if again(err) != -2 || !strings.Contains(err.Error(), "8 MiB") {
+			t.Errorf("%s: %v", method, err)
+		}
+		showsNoToken(t, err)
+	}
+}
+
+// A write that got no answer is asked for before it is repeated.
+func TestStatusAfterALostAnswer(t *testing.T) {
+	for _, fault := range []judge.Fault{judge.HangUp, judge.Lost} { // the answer alone, or the request
+		s := newStand(t)
+		g := newClient(t, s.options())
+		s.Fail(judge.Failure{Fault: fault, Method: http.MethodPost, Times: 1})
+		if err := g.Report(t.Context(), status(forge.Success, "live")); again(err) != 0 {
+			t.Fatalf("lost answer: %v", err)
+		}
+		report(t, g, status(forge.Success, "live"))
+		if n := len(s.texts()); n != 1 {
+			t.Errorf("%s: written %d times", fault, n)
+		}
+		if n := s.writes(); n != map[judge.Fault]int{judge.HangUp: 1, judge.Lost: 2}[fault] {
+			t.Errorf("%s: %d writes", fault, n)
+		}
+	}
 }
 
 // The whole way: a burst of states against a GitHub that stumbles, and no token
 // in any log.
 func TestStatusesInABurst(t *testing.T) {
-	s := newStub(t)
-	failing := 3
-	s.setFault(stumble(&failing))
+	s := newStand(t)
+	s.Fail(judge.Failure{Fault: judge.BadGateway, Times: 3, Message: "no luck with CREDENTIAL"})
 	var log bytes.Buffer
 	a := forge.NewAsync(newClient(t, s.options()), forge.AsyncOptions{
 		FirstWait: time.Millisecond,
@@ -185,7 +188,7 @@ func TestStatusesInABurst(t *testing.T) {
 			t.Errorf("written: %v", got)
 		}
 	}
-	if !strings.Contains(log.String(), "tried again") || strings.Contains(log.String(), s.token) {
+	if !strings.Contains(log.String(), "tried again") || strings.Contains(log.String(), planted) {
 		t.Errorf("log: %s", &log)
 	}
 }

@@ -11,35 +11,6 @@ import (
 	"testing"
 )
 
-// inProcess answers without a network, for tests that rule the time.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := req.Context().Err(); err != nil {
-		return nil, err
-	}
-	sent := req.Clone(req.Context())
-	if sent.Body == nil {
-		sent.Body = http.NoBody
-	}
-	answer := httptest.NewRecorder()
-	p.ServeHTTP(answer, sent)
-	result := answer.Result()
-	result.Request = req
-	return result, nil
-}
-
-// inside are the options without a network.
-func (s *stub) inside(opts Options) Options {
-	opts.Transport = inProcess{s.Config.Handler}
-	if opts.App != nil {
-		app := s.app.options(s)
-		app.Transport = opts.Transport
-		opts.App, _ = NewApp(app)
-	}
-	return opts
-}
-
 func TestBearerStaysAtHome(t *testing.T) {
 	home, _ := url.Parse("https://api.example.com/")
 	for address, want := range map[string]string{
