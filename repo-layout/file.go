@@ -37,7 +37,7 @@ func digestOf(entry fs.DirEntry) string {
 // loaded is a file as it was read and parsed once. It is not changed any more.
 type loaded struct {
 	*File
-	parsed   any // *Stack, *Environment, *TeamSpec, *RuleFile, *ScrapeFile; nil where nothing could be read
+	parsed   any // *Stack, *Environment, *TeamSpec, *RuleFile, *ScrapeFile, *CodeOwners; nil where nothing could be read
 	problems []Problem
 	used     uint64 // the load that used it last
 	// passing is set for what may be read the next time, and is not kept.
@@ -91,6 +91,9 @@ func parse(it item, owner string, f *File) *loaded {
 	r := &report{file: f.Path, owner: owner}
 	out := &loaded{File: f, parsed: r.parseAs(it, f)}
 	out.problems = r.found
+	if len(r.found) > 0 {
+		SecretsOf(f.Path, f.Content).hideIn(r.found)
+	}
 	return out
 }
 

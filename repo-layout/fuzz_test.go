@@ -78,3 +78,41 @@ func checkProblems(t *testing.T, file string, content []byte, problems []Problem
 		}
 	}
 }
+
+// FuzzSecretsOf wants parts that are in their lines, and that lines without their
+// parts hide no more.
+func FuzzSecretsOf(f *testing.F) {
+	for _, seed := range []string{"a: {password: b, c: d}", "token: |\n  a\n\n  b\nc: *d", "x: &p [a]\npassword: *p", "a: http://b:c@d", "a: [\nkey:\n - b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		s := SecretsOf("teams/a/scrape/a.yaml", []byte(content))
+		for i, line := range strings.Split(content, "\n") {
+			last := 0
+			for _, p := range s.Line(i + 1) {
+				if p.From < last || p.To <= p.From || p.To > len(line) {
+					t.Fatalf("%v in %q", s.Line(i+1), line)
+				}
+				last = p.To
+			}
+		}
+		s.Hide(content)
+	})
+}
+
+// FuzzCodeOwners wants an answer for any pattern: the last line that matches, or none.
+func FuzzCodeOwners(f *testing.F) {
+	for _, seed := range []string{"* @a", "/teams/**/a? @b", "a\\ b/ c", "!x\n[a] b", "**/ @a", "/ @a", "/* @a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, ok := new(report).parseCodeOwners(&File{Content: []byte(text)}).(*CodeOwners)
+		if !ok {
+			return
+		}
+		owned, line := c.Owned("teams/a/team.yaml")
+		if lines := strings.Split(text, "\n"); line > len(lines) || owned && (line == 0 || len(strings.Fields(lines[line-1])) < 2) {
+			t.Errorf("owned %t by line %d", owned, line)
+		}
+	})
+}

@@ -21,6 +21,7 @@ const (
 	testFile
 	dashboardFile
 	templateFile
+	codeOwnersFile
 	patchFile
 	teamDir // a folder that is read by itself
 )

@@ -92,6 +92,8 @@ func (l *Loader) loadRoot(w *walker) (*Repo, []Problem) {
 			}
 		}
 	}
+	owners, found := l.codeOwners(w.fsys)
+	repo.CodeOwners, problems = owners, append(problems, found...)
 	slices.SortFunc(repo.Environments, func(a, b *Environment) int { return cmp.Compare(a.Name, b.Name) })
 	sortFiles(repo.Templates)
 	sortFiles(repo.Patches)

@@ -68,6 +68,7 @@ type Repo struct {
 	Teams        []*Team        // sorted by name
 	Templates    []*File        // alertmanager/templates/*.tmpl, sorted by path
 	Patches      []*File        // patches/*.yaml, sorted by path
+	CodeOwners   *CodeOwners    // nil where there is no such file
 }
 
 // File is one file as it stands in the repo.

@@ -38,6 +38,8 @@ func (r *report) parseAs(it item, f *File) any {
 		}
 	case dashboardFile:
 		return r.parseJSON(f)
+	case codeOwnersFile:
+		return r.parseCodeOwners(f)
 	case templateFile:
 		if r.encodingOK(f.Content) {
 			return f
@@ -48,7 +50,7 @@ func (r *report) parseAs(it item, f *File) any {
 
 func (r *report) parseStack(f *File) *Stack {
 	s := DefaultStack()
-	s.Digest = f.Digest
+	s.Digest, s.Ignores = f.Digest, ignoresIn(f)
 	if root := r.own(f); root != nil {
 		s.Places = r.decode(root, &s)
 		r.finishStack(&s)
@@ -58,6 +60,7 @@ func (r *report) parseStack(f *File) *Stack {
 
 func (r *report) parseEnvironment(f *File) *Environment {
 	e := newEnvironment(f)
+	e.Ignores = ignoresIn(f)
 	r.nameOK(e.Name, "environment")
 	if root := r.own(f); root != nil {
 		e.Places = r.decode(root, e)
@@ -74,7 +77,7 @@ func newEnvironment(f *File) *Environment {
 }
 
 func (r *report) parseTeam(f *File) *TeamSpec {
-	var t TeamSpec
+	t := TeamSpec{Ignores: ignoresIn(f)}
 	if root := r.own(f); root != nil {
 		t.Places = r.decode(root, &t)
 		r.finishTeam(&t)

@@ -17,7 +17,8 @@
 //
 // Names of environments and teams come from the file and the folder. Both .yaml
 // and .yml will do. Files for people (*.md, LICENSE, CODEOWNERS, docs/ and
-// everything that begins with a dot) may stand anywhere and are not read.
+// everything that begins with a dot) may stand anywhere and are not read, but for
+// the one CODEOWNERS that GitHub reads.
 //
 // # Loading
 //

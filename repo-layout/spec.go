@@ -15,8 +15,9 @@ type Duration string
 
 // Stack is watchbill.yaml: what is the same in every environment.
 type Stack struct {
-	Pos    Pos    `json:"-"`
-	Places Places `json:"-"`
+	Pos     Pos      `json:"-"`
+	Places  Places   `json:"-"`
+	Ignores []Ignore `json:"-"`
 	// Digest is equal only for equal files.
 	Digest string `json:"-"`
 
@@ -139,9 +140,10 @@ type TestPolicies struct {
 
 // Environment is environments/NAME.yaml: one place that the repo is rendered for.
 type Environment struct {
-	Name   string `json:"-"`
-	Pos    Pos    `json:"-"`
-	Places Places `json:"-"`
+	Name    string   `json:"-"`
+	Pos     Pos      `json:"-"`
+	Places  Places   `json:"-"`
+	Ignores []Ignore `json:"-"`
 	// Digest is equal only for equal files.
 	Digest string `json:"-"`
 
@@ -348,8 +350,9 @@ type Resources struct {
 
 // TeamSpec is teams/NAME/team.yaml: who owns the team's alerts and who is told.
 type TeamSpec struct {
-	Pos    Pos    `json:"-"`
-	Places Places `json:"-"`
+	Pos     Pos      `json:"-"`
+	Places  Places   `json:"-"`
+	Ignores []Ignore `json:"-"`
 
 	// Owner is a person, list or handle that answers for the folder.
 	Owner string `json:"owner" jsonschema:"minLength=1"`

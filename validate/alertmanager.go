@@ -94,7 +94,7 @@ func (c *alertmanagerChecker) walk(n *yaml.Node, within []string) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if slices.Contains(newerKeys[parent], key.Value) {
-				c.add(routingConfig, key, "leave it out", "the key \""+key.Value+"\" is newer than Alertmanager "+alertmanagerVersion)
+				c.add(routingConfig, key, newerHint, "the key \""+key.Value+"\" is newer than Alertmanager "+alertmanagerVersion)
 			}
 			c.walk(n.Content[i+1], append(within, key.Value))
 		}

@@ -50,10 +50,11 @@ const (
 
 	policiesSeverity = "policies/severity"
 
-	repoName   = "repo/name"
-	repoOwner  = "repo/owner"
-	repoSize   = "repo/size"
-	repoUnused = "repo/unused"
+	repoCodeowners = "repo/codeowners"
+	repoName       = "repo/name"
+	repoOwner      = "repo/owner"
+	repoSize       = "repo/size"
+	repoUnused     = "repo/unused"
 
 	scrapeSyntax       = "scrape/syntax"
 	scrapeDuplicateJob = "scrape/duplicate-job"
@@ -95,6 +96,7 @@ func Checks() []Check {
 		{liveUnavailable, Warning, "the live checks are made, and to their end"},
 		{policiesSeverity, Error, "policies name checks that there are, and that may be made milder"},
 		{prometheusConfig, Error, "the rendered prometheus.yml is one that Prometheus accepts"},
+		{repoCodeowners, Warning, "somebody owns each team's folder, where the repo has CODEOWNERS"},
 		{repoName, Error, "names are ones that Kubernetes and file systems take"},
 		{repoOwner, Error, "a team's owner is somebody"},
 		{repoSize, Warning, "nothing is near a limit of its size"},

@@ -27,7 +27,7 @@ func TestDashboardSources(t *testing.T) {
 		}},
 		{"another's uid, often", head + `"panels": [{"title": "B", "datasource": {"type": "prometheus", "uid": "PBFA97CFB590B2093"}, "targets": [{"datasource": {"type": "prometheus", "uid": "PBFA97CFB590B2093"}, "expr": "up «=»"}]}]}`, []string{
 			`1:99: warning: panel "B" asks the data source "PBFA97CFB590B2093", which Grafana is not given; so does one place more [dashboards/datasource] (write "uid": "thanos")`,
-			`HERE: error: panel "B": could not parse expression: unexpected "=" [dashboards/query]`,
+			`HERE: error: panel "B": could not parse expression: unexpected "=" [dashboards/query] (to compare, write one of ==, !=, >=, <=, >, <)`,
 		}},
 		{"another kind", head + `"annotations": {"list": [{"name": "Deploys", "datasource": {"type": "loki", "uid": "logs"}, "expr": "{a=\"b\"} | json"}]}}`, []string{
 			`1:112: warning: annotation "Deploys" asks the data source "logs", which Grafana is not given [dashboards/datasource] (the only one is the uid "thanos", for PromQL; if this one is added to Grafana by other means, turn dashboards/datasource off under policies.severity)`,

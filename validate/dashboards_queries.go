@@ -175,7 +175,7 @@ func (r *dashboardReader) fault(name string, value *jsonValue, from int, result 
 	start, end := errorSpan(result.text, result.fault)
 	start, end = spanThrough(result.origins, result.text, start, end)
 	message := fmt.Sprint(result.fault.Err)
-	r.add(dashboardsQuery, Error, value, from+start, from+end, promQLHint(message), "%s: could not parse expression: %s", name, message)
+	r.add(dashboardsQuery, Error, value, from+start, from+end, promQLHint(result.text, message), "%s: could not parse expression: %s", name, message)
 }
 
 // reads notes the wanted series that an expression reads, each once.

@@ -82,7 +82,7 @@ func TestDashboardExpressions(t *testing.T) {
 func TestDashboardQueries(t *testing.T) {
 	const head, bad = `{"title": "A", "uid": "a", `, `"expr": "up «=»"`
 	at := func(by string) string {
-		return fmt.Sprintf("HERE: error: %s: could not parse expression: unexpected \"=\" [dashboards/query]", by)
+		return fmt.Sprintf("HERE: error: %s: could not parse expression: unexpected \"=\" [dashboards/query] (to compare, write one of ==, !=, >=, <=, >, <)", by)
 	}
 	for _, tt := range []struct {
 		name, text string

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
@@ -76,4 +77,23 @@ func Blocking(findings []Finding) []Finding {
 		}
 	}
 	return out
+}
+
+// withoutSecrets takes what is secret in a file out of what is said of it. The
+// check of secrets itself repeats none, and speaks of them in their own words; the
+// checks of rules that Prometheus accepts speak of expressions.
+func withoutSecrets(findings []Finding, f *repolayout.File) []Finding {
+	repeats := func(f Finding) bool {
+		return f.Check != scrapeSecret && (f.Check == rulesSyntax || !strings.HasPrefix(f.Check, "rules/"))
+	}
+	if !slices.ContainsFunc(findings, repeats) {
+		return findings
+	}
+	secrets := repolayout.SecretsOf(f.Path, f.Content)
+	for i := range findings {
+		if f := &findings[i]; repeats(*f) {
+			f.Message, f.Hint = secrets.Hide(f.Message), secrets.Hide(f.Hint)
+		}
+	}
+	return findings
 }

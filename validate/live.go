@@ -41,10 +41,10 @@ func PrintedLabels(text string) []LabelUse {
 func DidYouMean(word string, known iter.Seq[string]) string { return didYouMean(word, known) }
 
 // Settle takes findings of another package through what people say of them: the
-// comments in rule files that silence checks, and the repo's policies.
+// comments that silence checks, and the repo's policies.
 func Settle(findings []Finding, repo *repolayout.Repo, today time.Time) []Finding {
 	said := make([]Finding, 0, len(findings))
-	var silences []silence
+	silences := silencesOfRepo(repo)
 	for _, team := range repo.Teams {
 		silences = append(silences, silencesOf(team)...)
 	}

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
@@ -21,11 +23,25 @@ import (
 // have checks of their own, and what lies in the pod only Prometheus can see.
 func PrometheusConfig(path string, content []byte) (found []Finding) {
 	defer survive(&found, prometheusConfig, "", path)
-	_, err := config.Load(string(content), slog.New(slog.DiscardHandler))
+	parsed, err := config.Load(string(content), slog.New(slog.DiscardHandler))
 	if err == nil {
-		return nil
+		for _, job := range parsed.ScrapeConfigs {
+			eachWrongTarget(job, func(err error, target, _ model.LabelSet, _, _ int) {
+				found = append(found, Finding{
+					Check: prometheusConfig, Severity: Error, Pos: repolayout.Pos{File: path}, Hint: addressHint,
+					Message: fmt.Sprintf("job %q: Prometheus would leave out the target %q: after relabelling %v", clip(job.JobName), clip(string(target[model.AddressLabel])), err),
+				})
+			})
+		}
+		return firstOf(Sort(found))
 	}
-	return Sort(yamlFindings(prometheusConfig, "", &repolayout.File{Path: path, Content: content}, err, prometheusKeys()))
+	found = yamlFindings(prometheusConfig, "", &repolayout.File{Path: path, Content: content}, err, prometheusKeys())
+	for i := range found {
+		if strings.Contains(found[i].Message, "global scrape timeout greater") {
+			found[i].Hint = "in watchbill.yaml, make prometheus.scrapeTimeout shorter than prometheus.scrapeInterval"
+		}
+	}
+	return Sort(found)
 }
 
 // prometheusKeys are the keys of Prometheus's configuration, for suggestions.

@@ -10,6 +10,7 @@ func checkRepo(repo *repolayout.Repo, memories []*teamMemory, templates *templat
 	}
 	found := largeShared(repo)
 	found = append(found, largeBundles(repo.Environments, sizes)...)
+	found = append(found, codeOwnerless(repo)...)
 	found = append(found, resourceNames(repo.Environments)...)
 	return append(found, templates.unusedTemplates(repo)...)
 }

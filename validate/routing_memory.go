@@ -71,8 +71,15 @@ func (r *Routing) Check(repo *repolayout.Repo, env *repolayout.Environment, prom
 	defer survive(&found, routingProof, "", env.Pos.File)
 	known := r.known[env.Name]
 	now := r.routed(repo, env, prometheus, alertmanager)
+	said := func(found []Finding) []Finding {
+		silences := silencesOfRepo(repo)
+		for _, team := range repo.Teams { // its other files are those of the proof
+			silences = append(silences, silencesIn(team.Name, team.Spec.Ignores)...)
+		}
+		return Judge(quieted(found, silences, r.today()), repo.Stack.Policies)
+	}
 	if now == nil {
-		return Judge(groupIntervals(repo, env), repo.Stack.Policies)
+		return said(groupIntervals(repo, env))
 	}
 	if r.known == nil {
 		r.known = map[string][]*routed{}
@@ -80,7 +87,7 @@ func (r *Routing) Check(repo *repolayout.Repo, env *repolayout.Environment, prom
 	known = slices.DeleteFunc(slices.Clone(known), func(k *routed) bool { return k == now })
 	r.known[env.Name] = append(known[max(0, len(known)-keepRouted+1):], now)
 	kept := quieted(now.findings, now.silences(), r.today())
-	return Judge(slices.Concat(kept, groupIntervals(repo, env)), repo.Stack.Policies)
+	return said(slices.Concat(kept, groupIntervals(repo, env)))
 }
 
 func (r *Routing) today() time.Time {
@@ -172,7 +179,7 @@ func (t *routedTree) placed(repo *repolayout.Repo) []Finding {
 // gravest are the severities that nobody may miss: the gravest.
 func gravest(severities []string) []string { return severities[:min(1, len(severities))] }
 
-// quieted leaves out what comments in the rule files silence. The comments
+// quieted leaves out what comments silence. The comments
 // themselves are looked at where the files are.
 func quieted(findings []Finding, silences []silence, today time.Time) []Finding {
 	if len(silences) == 0 {

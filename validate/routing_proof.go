@@ -75,6 +75,9 @@ func proofFinding(v routes.Verdict) Finding {
 	if v.Result == routes.Violated {
 		f.Message = fmt.Sprintf("alert %q misses whom it is for: %s", v.Alert, v.Why)
 		f.Hint = fmt.Sprintf("give teams/%s/team.yaml a route that takes it, such as a last one without severities, or give the alert a severity that a route takes", v.Team)
+		if v.Requirement == routes.ReachesOnCall {
+			f.Hint = "give onCall.receivers in watchbill.yaml a channel, a key or an address: every alert is copied to them, whatever the teams' routes are"
+		}
 		return f
 	}
 	f.Severity = Warning

@@ -103,13 +103,21 @@ func TestRouting(t *testing.T) {
 			"watchbill.yaml":           "alertmanager: {groupInterval: 46s}\n",
 			"teams/payments/team.yaml": team(rest + "  groupInterval: 45s\n"),
 		}, []string{
-			`payments: teams/payments/team.yaml:4:18: warning: with the 4 replicas of Alertmanager in environment prod, a groupInterval of 45s may tell people again of alerts that are resolved [routing/group-interval] (make it longer than 45s: 15s for each replica after the first)`,
+			`payments: teams/payments/team.yaml:4:18: warning: a groupInterval of 45s may tell people again of alerts that are resolved, with the 4 replicas of Alertmanager in prod [routing/group-interval] (make it longer than 45s: 15s for each replica of Alertmanager after the first)`,
+		}},
+		{"an interval for several environments", map[string]string{
+			"environments/dev.yaml":     "namespace: monitoring-dev\nalertmanager: {replicas: 3}\n",
+			"environments/staging.yaml": "namespace: monitoring-staging\nalertmanager: {replicas: 4}\n",
+			"environments/test.yaml":    "namespace: monitoring-test\nalertmanager: {replicas: 1}\n",
+			"teams/payments/team.yaml":  team(rest + "  groupInterval: 20s\n"),
+		}, []string{
+			`payments: teams/payments/team.yaml:4:18: warning: a groupInterval of 20s may tell people again of alerts that are resolved, with the 3 replicas of Alertmanager in dev, prod; 4 in staging [routing/group-interval] (make it longer than 45s: 15s for each replica of Alertmanager after the first)`,
 		}},
 		{"the stack's interval", map[string]string{
 			"environments/dev.yaml": "namespace: monitoring\nalertmanager: {replicas: 2}\n",
 			"watchbill.yaml":        "alertmanager: {groupInterval: 30s}\n",
 		}, []string{
-			`watchbill.yaml:1:31: warning: with the 3 replicas of Alertmanager in environment prod, a groupInterval of 30s may tell people again of alerts that are resolved [routing/group-interval] (make it longer than 30s: 15s for each replica after the first)`,
+			`watchbill.yaml:1:31: warning: a groupInterval of 30s may tell people again of alerts that are resolved, with the 3 replicas of Alertmanager in prod [routing/group-interval] (make it longer than 30s: 15s for each replica of Alertmanager after the first)`,
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,11 +1,13 @@
 package validate
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
+	"github.com/watchbill/watchbill/validate/routes"
 )
 
 func TestAlertmanagerConfig(t *testing.T) {
@@ -28,13 +30,13 @@ func TestAlertmanagerConfig(t *testing.T) {
 			"payments: alertmanager.yml: error: error parsing regexp: missing closing ): `^(?:()$` [routing/config]",
 		}},
 		{"newer", head + "  labels: {a: b}\n  slack_configs:\n  - {api_url_file: /x, update_message: true}\n  webhook_configs:\n  - {url: 'http://x.example', payload: {a: b}}\n", []string{
-			`payments: alertmanager.yml:5:3: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (leave it out)`,
-			`payments: alertmanager.yml:7:24: error: the key "update_message" is newer than Alertmanager 0.31 [routing/config] (leave it out)`,
-			`payments: alertmanager.yml:9:31: error: the key "payload" is newer than Alertmanager 0.31 [routing/config] (leave it out)`,
+			`payments: alertmanager.yml:5:3: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
+			`payments: alertmanager.yml:7:24: error: the key "update_message" is newer than Alertmanager 0.31 [routing/config] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
+			`payments: alertmanager.yml:9:31: error: the key "payload" is newer than Alertmanager 0.31 [routing/config] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
 		}},
 		{"newer route", "route:\n  receiver: a\n  labels: {a: b}\n  routes:\n  - {receiver: a, labels: {a: b}}\nreceivers:\n- name: a\n", []string{
-			`payments: alertmanager.yml:3:3: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (leave it out)`,
-			`payments: alertmanager.yml:5:19: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (leave it out)`,
+			`payments: alertmanager.yml:3:3: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
+			`payments: alertmanager.yml:5:19: error: the key "labels" is newer than Alertmanager 0.31 [routing/config] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
 		}},
 		{"templates", head + "  slack_configs:\n  - api_url_file: /x\n    title: '{{ template \"a.titel\" . }}'\n    text: |\n      {{ .Status }}\n      {{ .Statu }}\n", []string{
 			`payments: alertmanager.yml:7:25: error: no template is called "a.titel" [routing/template] (did you mean "a.title"?)`,
@@ -86,11 +88,11 @@ func TestTemplates(t *testing.T) {
 			`alertmanager/templates/a.tmpl:1:56: error: no template is called "b" [routing/template] (did you mean "a"?)`,
 		}},
 		{"newer", `{{ define "a" }}{{ dict "a" 1 }}{{ .NotificationReason }}{{ .GroupLabels.Values.Join "," }}{{ template "slack.default.color" . }}{{ $.RouteLabels }}{{ end }}`, []string{
-			`alertmanager/templates/a.tmpl:1:20: error: the function "dict" is newer than Alertmanager 0.31 [routing/template]`,
-			`alertmanager/templates/a.tmpl:1:36: error: the field "NotificationReason" is newer than Alertmanager 0.31 [routing/template]`,
-			`alertmanager/templates/a.tmpl:1:80: error: the field "Join" is newer than Alertmanager 0.31 [routing/template]`,
+			`alertmanager/templates/a.tmpl:1:20: error: the function "dict" is newer than Alertmanager 0.31 [routing/template] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
+			`alertmanager/templates/a.tmpl:1:36: error: the field "NotificationReason" is newer than Alertmanager 0.31 [routing/template] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
+			`alertmanager/templates/a.tmpl:1:80: error: the field "Join" is newer than Alertmanager 0.31 [routing/template] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
 			`alertmanager/templates/a.tmpl:1:104: error: no template is called "slack.default.color" [routing/template] (did you mean "slack.default.footer"?)`,
-			`alertmanager/templates/a.tmpl:1:134: error: the field "RouteLabels" is newer than Alertmanager 0.31 [routing/template]`,
+			`alertmanager/templates/a.tmpl:1:134: error: the field "RouteLabels" is newer than Alertmanager 0.31 [routing/template] (do without: Watchbill's checks are those of Alertmanager 0.31, whatever components.alertmanager.version in watchbill.yaml is)`,
 		}},
 		{"endless loop", `{{ define "a" }}{{ range 1000000000000 }}{{ end }}{{ end }}`, []string{
 			`alertmanager/templates/a.tmpl:1:26: error: the template does not come to an end, or makes too much of it [routing/template] (look for a template that calls itself, or a loop that is too long)`,
@@ -154,5 +156,35 @@ routes:
 		`watchbill.yaml:5:20: error: no template is called "a.tilte" [routing/template] (did you mean "a.title"?)`,
 	}, lines(check(t, repoOf(files)))); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestReceiversOfABrokenFile: who calls a template of a file that does not parse is not to blame.
+func TestReceiversOfABrokenFile(t *testing.T) {
+	files := map[string]string{
+		"alertmanager/templates/a.tmpl": "{{ define \"a.title\" }}{{ .Status | toUppr }}{{ end }}",
+		"teams/payments/team.yaml": `owner: payments@example.org
+routes:
+- receivers:
+  - slack: {channel: "#payments", urlKey: key, title: '{{ template "a.title" . }}', text: '{{ template "another" . }}'}
+`,
+	}
+	if diff := cmp.Diff([]string{
+		`alertmanager/templates/a.tmpl:1:36: error: function "toUppr" not defined [routing/template] (did you mean "toUpper"?)`,
+		`payments: teams/payments/team.yaml:4:91: error: no template is called "another" [routing/template] (define it in a file alertmanager/templates/*.tmpl, as {{ define "another" }}…{{ end }})`,
+	}, lines(check(t, repoOf(files)))); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestProofHints tells what to do about the team's routes from what to do about the copy.
+func TestProofHints(t *testing.T) {
+	for requirement, want := range map[routes.Requirement]string{
+		routes.ReachesTeam: "teams/payments/team.yaml", routes.ReachesOnCall: "onCall.receivers in watchbill.yaml",
+	} {
+		f := proofFinding(routes.Verdict{Team: "payments", Alert: "A", Requirement: requirement, Result: routes.Violated})
+		if !strings.Contains(f.Hint, want) {
+			t.Errorf("%s: the hint %q does not speak of %s", requirement, f.Hint, want)
+		}
 	}
 }

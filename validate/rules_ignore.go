@@ -1,25 +1,23 @@
 package validate
 
 import (
-	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
-// A comment in a rule or scrape file silences one check for one rule or job:
+// A comment in a YAML file of the repo silences one check for one rule, job or key:
 //
 //	# watchbill:ignore CHECK-ID [until=YYYY-MM-DD] reason
 //
 // It stands on a line of the rule or job or right above it; above a group, it
-// speaks of the group's own keys, and above all of them of the file as a whole.
-const ignoreMark = "watchbill:ignore"
-
-var ignoreComment = regexp.MustCompile(`#[ \t]*` + ignoreMark + `\b[ \t]*([^\n\r]*)`)
+// speaks of the group's own keys, and above all of them of the file as a whole. In
+// files that hold neither it speaks of the key or list item of its line, or of the next.
+const ignoreMark = repolayout.IgnoreMark
 
 // silence is one such comment.
 type silence struct {
@@ -31,38 +29,38 @@ type silence struct {
 	wrong, hint string    // why it silences nothing
 }
 
-// silencesOf reads the comments of a team's rule and scrape files.
+// silencesOf reads the comments of a team's files.
 func silencesOf(team *repolayout.Team) []silence {
-	var out []silence
+	out := silencesIn(team.Name, team.Spec.Ignores)
 	for _, f := range team.Rules {
-		if bytes.Contains(f.Content, []byte(ignoreMark)) {
-			out = append(out, silencesIn(team.Name, f.File, startsOf(f))...)
-		}
+		out = append(out, silencesIn(team.Name, repolayout.Ignores(f.File, linesOf(func() []int { return startsOf(f) })))...)
 	}
 	for _, f := range team.Scrape {
-		if bytes.Contains(f.Content, []byte(ignoreMark)) {
-			out = append(out, silencesIn(team.Name, f.File, jobStarts(f.Content))...)
-		}
+		out = append(out, silencesIn(team.Name, repolayout.Ignores(f.File, linesOf(func() []int { return jobStarts(f.Content) })))...)
+	}
+	for _, f := range team.Tests {
+		out = append(out, silencesIn(team.Name, repolayout.Ignores(f, nil))...)
 	}
 	return out[:min(len(out), maxFindings*10)]
 }
 
-// silencesIn reads the comments of a file, given the lines at which its parts begin.
-func silencesIn(owner string, f *repolayout.File, starts []int) []silence {
+// silencesOfRepo reads the comments of all files that are no team's.
+func silencesOfRepo(repo *repolayout.Repo) []silence {
+	out := silencesIn("", repo.Stack.Ignores)
+	for _, e := range repo.Environments {
+		out = append(out, silencesIn("", e.Ignores)...)
+	}
+	for _, f := range repo.Patches {
+		out = append(out, silencesIn("", repolayout.Ignores(f, nil))...)
+	}
+	return out[:min(len(out), maxFindings*10)]
+}
+
+func silencesIn(owner string, comments []repolayout.Ignore) []silence {
 	var out []silence
-	lines := bytes.Split(f.Content, []byte("\n"))
-	for i, text := range lines {
-		m := ignoreComment.FindSubmatchIndex(text)
-		if m == nil {
-			continue
-		}
-		if len(out) == maxFindings*10 {
-			break
-		}
-		s := parseSilence(string(text[m[2]:m[3]]))
-		s.owner = owner
-		s.at = repolayout.Pos{File: f.Path, Line: i + 1, Column: len([]rune(string(text[:m[0]]))) + 1}
-		s.first, s.last = linesOf(starts, lines, i+1)
+	for _, c := range comments {
+		s := parseSilence(c.Text)
+		s.owner, s.at, s.first, s.last = owner, c.Pos, c.First, c.Last
 		out = append(out, s)
 	}
 	return out
@@ -112,33 +110,32 @@ func startsOf(f *repolayout.RuleFile) []int {
 	return slices.Compact(starts)
 }
 
-// linesOf are those of the rule that a comment stands in or above. A line that
-// is only a comment belongs to what follows, if nothing but comments is between.
-func linesOf(starts []int, lines [][]byte, line int) (first, last int) {
-	next := line
-	for next <= len(lines) && isComment(lines[next-1]) {
-		next++
+// linesOf are those of the rule that a comment stands in or above, given where
+// rules begin. A line that is only a comment belongs to what follows, if nothing
+// but comments is between.
+func linesOf(read func() []int) func(lines [][]byte, line int) (first, last int) {
+	known := sync.OnceValue(read)
+	return func(lines [][]byte, line int) (first, last int) {
+		starts, next := known(), line
+		for next <= len(lines) && repolayout.OnlyComment(lines[next-1]) {
+			next++
+		}
+		i, found := slices.BinarySearch(starts, next)
+		if !found {
+			i, found = slices.BinarySearch(starts, line)
+		}
+		if !found {
+			i--
+		}
+		if i < 0 {
+			return 0, 0
+		}
+		last = len(lines)
+		if i+1 < len(starts) {
+			last = starts[i+1] - 1
+		}
+		return starts[i], last
 	}
-	i, found := slices.BinarySearch(starts, next)
-	if !found {
-		i, found = slices.BinarySearch(starts, line)
-	}
-	if !found {
-		i--
-	}
-	if i < 0 {
-		return 0, 0
-	}
-	last = len(lines)
-	if i+1 < len(starts) {
-		last = starts[i+1] - 1
-	}
-	return starts[i], last
-}
-
-func isComment(line []byte) bool {
-	line = bytes.TrimSpace(line)
-	return len(line) == 0 || line[0] == '#'
 }
 
 // silenced takes out what the comments silence, and reports those that silence

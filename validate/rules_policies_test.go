@@ -84,7 +84,7 @@ func TestPoliciesOfSeverity(t *testing.T) {
 	const (
 		always = `payments: teams/payments/rules/a.yaml:1:45: warning: alert "A": it always fires: no comparison, absent() or set operator leaves a series out [rules/comparison] (compare it with a threshold, such as ` + "`> 0`)"
 		plain  = `payments: teams/payments/rules/a.yaml:1:71: warning: record "a": the matcher c=~"d" is no pattern: it matches one value alone [rules/regexp] (write c="d")`
-		broken = `payments: teams/payments/rules/a.yaml:1:103: error: alert "B": could not parse expression: unexpected end of input inside braces [rules/syntax]`
+		broken = `payments: teams/payments/rules/a.yaml:1:103: error: alert "B": could not parse expression: unexpected end of input inside braces [rules/syntax] (close the braces with })`
 	)
 	tests := []struct {
 		name, policies string

@@ -223,31 +223,14 @@ func (c *ruleChecker) expression(r *rulefmt.Rule, at repolayout.RulePos, errs pa
 	}
 	message := fmt.Sprint(errs[0].Err)
 	if at.Expr.Line == 0 {
-		c.add(at.Rule, promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
+		c.add(at.Rule, promQLHint(r.Expr, message), "%s: could not parse expression: %s", nameOf(r), message)
 		return
 	}
 	from, to := errorSpan(r.Expr, &errs[0])
-	c.addIn(spot{at.Expr, r.Expr, from, to}, promQLHint(message), "%s: could not parse expression: %s", nameOf(r), message)
+	c.addIn(spot{at.Expr, r.Expr, from, to}, promQLHint(r.Expr, message), "%s: could not parse expression: %s", nameOf(r), message)
 }
 
 func clamp(p posrange.Pos, most int) int { return max(0, min(int(p), most)) }
-
-// promQLHint helps with what people get wrong most.
-func promQLHint(message string) string {
-	if name, ok := quotedAfter(message, "unknown function with name "); ok {
-		return didYouMean(name, func(yield func(string) bool) {
-			for known, f := range parser.Functions {
-				if !f.Experimental && !yield(known) {
-					return
-				}
-			}
-		})
-	}
-	if strings.Contains(message, "is not enabled") || strings.Contains(message, "experimental") {
-		return "it is experimental, and behind a feature flag that Watchbill does not set: do without"
-	}
-	return ""
-}
 
 // nameOf is how messages call a rule.
 func nameOf(r *rulefmt.Rule) string {

@@ -27,7 +27,7 @@ func TestRuleSyntax(t *testing.T) {
   - alert: Down
     expr: sum(up == 0
 `, []string{
-			`5:22: error: alert "Down": could not parse expression: unclosed left parenthesis [rules/syntax]`,
+			`5:22: error: alert "Down": could not parse expression: unclosed left parenthesis [rules/syntax] (add the ) that closes "sum(")`,
 		}},
 		{"literal expression", `groups:
 - name: g
@@ -37,7 +37,7 @@ func TestRuleSyntax(t *testing.T) {
       sum(up)
         / sum(up{job=~"["})
 `, []string{
-			`7:18: error: alert "Down": could not parse expression: error parsing regexp: missing closing ]: ` + "`[`" + ` [rules/syntax]`,
+			`7:18: error: alert "Down": could not parse expression: error parsing regexp: missing closing ]: ` + "`[`" + ` [rules/syntax] (characters such as ( [ . + that stand for themselves take a backslash before them, which is written twice in double quotes: "\\(")`,
 		}},
 		{"unknown function", `groups:
 - name: g
@@ -72,7 +72,7 @@ func TestRuleSyntax(t *testing.T) {
       severity: warning
 `, []string{
 			`3:3: error: unknown key "intervall" [rules/syntax] (did you mean "interval"?)`,
-			`6:16: error: alert "Down": could not parse expression: unexpected end of input [rules/syntax]`,
+			`6:16: error: alert "Down": could not parse expression: unexpected end of input [rules/syntax] (something is missing at the end, such as a value after an operator; a percentage is written without its sign)`,
 			`7:5: error: unknown key "fro" [rules/syntax] (did you mean "for"?)`,
 			`8:10: error: for: unknown unit " m" in duration "5 m" [rules/syntax] (write a duration such as "30s", "5m" or "1h30m")`,
 			`9:5: error: unknown key "annotation" [rules/syntax] (did you mean "annotations"?)`,

@@ -66,15 +66,16 @@ func jobLabels(job *config.ScrapeConfig) map[string]string {
 			set[model.ParamLabelPrefix+name] = values[0]
 		}
 	}
-	for name, on := range map[string]bool{
-		"__convert_classic_histograms_to_nhcb__": job.ConvertClassicHistogramsToNHCBEnabled(),
-		"__always_scrape_classic_histograms__":   job.AlwaysScrapeClassicHistogramsEnabled(),
-		"__scrape_native_histograms__":           job.ScrapeNativeHistogramsEnabled(),
+	for i, on := range []bool{
+		job.ConvertClassicHistogramsToNHCBEnabled(), job.AlwaysScrapeClassicHistogramsEnabled(), job.ScrapeNativeHistogramsEnabled(),
 	} {
-		set[name] = strconv.FormatBool(on)
+		set[classicLabels[i]] = strconv.FormatBool(on)
 	}
 	return set
 }
+
+// classicLabels are those that say how the histograms of a target are scraped.
+var classicLabels = [...]string{"__convert_classic_histograms_to_nhcb__", "__always_scrape_classic_histograms__", "__scrape_native_histograms__"}
 
 // dynamicLabels are those of any target of a service discovery.
 func dynamicLabels(job *config.ScrapeConfig, sd discovery.Config) abstractLabels {

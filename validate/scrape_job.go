@@ -29,7 +29,9 @@ func (j *scrapeJob) check() []Finding {
 	j.timeouts()
 	j.secrets()
 	j.files()
-	j.relabelDrops()
+	if !j.staticTargets() {
+		j.relabelDrops()
+	}
 	return j.found
 }
 

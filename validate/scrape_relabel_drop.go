@@ -2,7 +2,6 @@ package validate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/common/model"
@@ -80,7 +79,7 @@ func relabelTarget(t discoveredBy, rules []*relabel.Config) relabelled {
 			return r
 		}
 	}
-	r.dropped, r.rule, r.hint = true, lastSetter(rules, model.AddressLabel), "write host:port; the scheme goes into __scheme__, and the path into __metrics_path__"
+	r.dropped, r.rule, r.hint = true, lastSetter(rules, model.AddressLabel), addressHint
 	r.why = fmt.Sprintf("%q is no address of a target", clip(address.values[0]))
 	return r
 }
@@ -136,15 +135,6 @@ func (r *relabelled) run(rules []*relabel.Config, source, what string, needed ..
 			return
 		}
 	}
-}
-
-func lastSetter(rules []*relabel.Config, label string) int {
-	for i, c := range slices.Backward(rules) {
-		if c.TargetLabel == label {
-			return i
-		}
-	}
-	return 0
 }
 
 // whyDropped explains a rule that lets nothing through.

@@ -2,10 +2,13 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	repolayout "github.com/watchbill/watchbill/repo-layout"
 )
 
 func TestScrapeSecrets(t *testing.T) {
@@ -125,6 +128,11 @@ func TestServiceDiscoveries(t *testing.T) {
 			}))
 			if sd.finds == "" && len(found) > 0 || sd.finds != "" && (len(found) == 0 || !strings.Contains(found[0].Message, sd.finds)) {
 				t.Errorf("found %v, want one of %q", lines(found), sd.finds)
+			}
+			line := fmt.Sprintf("  %s_sd_configs: [%s]", kind, sd.config)
+			parts := repolayout.SecretsOf(scrapePath, []byte("a:\n"+line)).Line(2)
+			if at := strings.Index(line, "hunter22"); at >= 0 && !slices.ContainsFunc(parts, func(p repolayout.Part) bool { return p.From <= at && at < p.To }) {
+				t.Errorf("%s would be shown: %v is hidden", line, parts)
 			}
 			for _, f := range found {
 				if f.Severity == Error || strings.Contains(f.String()+f.Hint, "hunter22") || f.Check == scrapeSecret && f.Line == 3 {

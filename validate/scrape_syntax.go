@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/prometheus/config"
@@ -60,7 +61,7 @@ func (s *scrapeChecker) jobs(content []byte, number int) (found []Finding, ok bo
 		i += max(number, 0)
 		j := &scrapeJob{ScrapeConfig: job, interval: job.ScrapeInterval, timeout: job.ScrapeTimeout}
 		if err := job.Validate(s.globals); err != nil {
-			found = append(found, s.aboutJob(i, err.Error(), nil))
+			found = append(found, s.refused(j, i, err))
 			continue
 		}
 		found = append(found, s.check(j, i)...)
@@ -81,6 +82,26 @@ func (s *scrapeChecker) check(j *scrapeJob, number int) []Finding {
 	return j.check()
 }
 
+// refused is a job that cannot be with the global settings.
+func (s *scrapeChecker) refused(j *scrapeJob, number int, err error) Finding {
+	f := s.aboutJob(number, err.Error(), nil)
+	if !strings.Contains(f.Message, "scrape timeout greater than scrape interval") {
+		return f
+	}
+	interval := fmt.Sprintf("its scrape_interval of %s", j.interval)
+	if j.interval == 0 {
+		interval = fmt.Sprintf("the %s of prometheus.scrapeInterval in watchbill.yaml", s.globals.ScrapeInterval)
+	}
+	f.Message = fmt.Sprintf("job %q: scrape timeout greater than scrape interval", clip(j.JobName))
+	f.Hint = fmt.Sprintf("%s is longer than %s: shorten scrape_timeout, or scrape less often", j.timeout, interval)
+	if number < len(s.nodes) {
+		if at := nodeAt(s.nodes[number], "scrape_timeout"); at != nil {
+			f.Line, f.Column = at.Line, at.Column
+		}
+	}
+	return f
+}
+
 // aboutJob is a finding that upstream gave no line: it stands at the one place
 // in the job's text that has the words which the message quotes, or at the job's name.
 func (s *scrapeChecker) aboutJob(i int, message string, alone []byte) Finding {
@@ -94,10 +115,30 @@ func (s *scrapeChecker) aboutJob(i int, message string, alone []byte) Finding {
 			f.Message = fmt.Sprintf("job %q: %s", name, message)
 		}
 	}
+	f.Hint = scrapeHint(message)
 	if at := quotedPlace(alone, message); at >= 0 {
 		f.Line, f.Column = lineColumn(alone, at)
 	}
 	return f
+}
+
+// relabelActions are those of the configuration's documentation.
+var relabelActions = []string{
+	"drop", "dropequal", "hashmod", "keep", "keepequal", "labeldrop", "labelkeep", "labelmap", "lowercase", "replace", "uppercase",
+}
+
+// scrapeHint helps with what Prometheus has against jobs.
+func scrapeHint(message string) string {
+	if action, ok := quotedAfter(message, "unknown relabel action "); ok {
+		return didYouMean(action, slices.Values(relabelActions))
+	}
+	switch {
+	case strings.Contains(message, "is not a valid hostname"):
+		return addressHint
+	case strings.Contains(message, "job_name is empty"):
+		return "give the job a job_name, which its series have as their label job"
+	}
+	return ""
 }
 
 // jobsAlone gives for each job of a scrape file the text with all other jobs

@@ -46,23 +46,23 @@ scrape_configs:
 `}, []string{
 			`payments: teams/payments/scrape/a.yaml:4:3: error: unknown key "scrape_intervall" [scrape/syntax] (did you mean "scrape_interval"?)`,
 			`payments: teams/payments/scrape/a.yaml:5:3: error: unknown key "sheme" [scrape/syntax] (did you mean "scheme"?)`,
-			`payments: teams/payments/scrape/a.yaml:8:13: error: job "b": unknown relabel action "replce" [scrape/syntax]`,
-			`payments: teams/payments/scrape/a.yaml:9:13: error: scrape timeout greater than scrape interval for scrape config with job name "c" [scrape/syntax]`,
-			`payments: teams/payments/scrape/a.yaml:12:32: error: job "d": "http://x" is not a valid hostname [scrape/syntax]`,
+			`payments: teams/payments/scrape/a.yaml:8:13: error: job "b": unknown relabel action "replce" [scrape/syntax] (did you mean "replace"?)`,
+			`payments: teams/payments/scrape/a.yaml:10:19: error: job "c": scrape timeout greater than scrape interval [scrape/syntax] (31s is longer than the 30s of prometheus.scrapeInterval in watchbill.yaml: shorten scrape_timeout, or scrape less often)`,
+			`payments: teams/payments/scrape/a.yaml:12:32: error: job "d": "http://x" is not a valid hostname [scrape/syntax] (write host:port; the scheme goes into __scheme__, and the path into __metrics_path__)`,
 			"payments: teams/payments/scrape/a.yaml:15:13: error: job \"f\": error parsing regexp: missing closing ): `^(?s:()$` [scrape/syntax]",
-			`payments: teams/payments/scrape/a.yaml:17:3: error: job_name is empty [scrape/syntax]`,
+			`payments: teams/payments/scrape/a.yaml:17:3: error: job_name is empty [scrape/syntax] (give the job a job_name, which its series have as their label job)`,
 		}},
 		{"shorter than the global interval", map[string]string{path: `scrape_configs:
 - {job_name: a, scrape_timeout: 31s}
 - {job_name: b, scrape_timeout: 20s}
 `}, []string{
-			`payments: teams/payments/scrape/a.yaml:2:14: error: scrape timeout greater than scrape interval for scrape config with job name "a" [scrape/syntax]`,
+			`payments: teams/payments/scrape/a.yaml:2:33: error: job "a": scrape timeout greater than scrape interval [scrape/syntax] (31s is longer than the 30s of prometheus.scrapeInterval in watchbill.yaml: shorten scrape_timeout, or scrape less often)`,
 		}},
 		{"flow", map[string]string{path: "scrape_configs: [{job_name: a, x: y}, {job_name: b, relabel_configs: [{regex: (}]}]\n"}, []string{
 			"payments: teams/payments/scrape/a.yaml: error: error parsing regexp: missing closing ): `^(?s:()$` [scrape/syntax]",
 		}},
 		{"not on lines of their own", map[string]string{path: "scrape_configs: [{job_name: a}, {job_name: b, relabel_configs: [{action: replce}]}]\n"}, []string{
-			`payments: teams/payments/scrape/a.yaml:1:74: error: unknown relabel action "replce" [scrape/syntax]`,
+			`payments: teams/payments/scrape/a.yaml:1:74: error: unknown relabel action "replce" [scrape/syntax] (did you mean "replace"?)`,
 		}},
 		{"one job", map[string]string{path: "scrape_configs:\n- job_name: a\n  relabel_configs: [{regex: (}]\n"}, []string{
 			"payments: teams/payments/scrape/a.yaml:2:13: error: job \"a\": error parsing regexp: missing closing ): `^(?s:()$` [scrape/syntax]",

@@ -24,7 +24,7 @@ func TestUpstreamScrape(t *testing.T) {
 		if err != nil || !strings.Contains(string(content), "scrape_configs:") {
 			return err
 		}
-		if !loads(content) {
+		if !loads(content) || strings.HasSuffix(path, "relabel_config.bad.yml") { // promtool refuses these too
 			return nil
 		}
 		var doc struct {

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,9 @@ import (
 // alertmanagerVersion is the program that runs. Its library, with which this is
 // built, is newer: what came later is refused here, so that it is not refused there.
 const alertmanagerVersion = "0.31"
+
+const newerHint = "do without: Watchbill's checks are those of Alertmanager " + alertmanagerVersion +
+	", whatever components.alertmanager.version in watchbill.yaml is"
 
 // What came after alertmanagerVersion.
 var (
@@ -41,11 +45,12 @@ func (s *templateSet) lint(root parse.Node, file, text string) []templateFault {
 		switch n := n.(type) {
 		case *parse.TemplateNode:
 			if !s.defines(n.Name) {
-				add(n, strconv.Quote(n.Name), didYouMean(n.Name, maps.Keys(s.names())), "no template is called %q", n.Name)
+				hint := cmp.Or(didYouMean(n.Name, maps.Keys(s.names())), fmt.Sprintf("define it in a file alertmanager/templates/*.tmpl, as {{ define %q }}…{{ end }}", n.Name))
+				add(n, strconv.Quote(n.Name), hint, "no template is called %q", n.Name)
 			}
 		case *parse.IdentifierNode:
 			if slices.Contains(newerFuncs, n.Ident) {
-				add(n, n.Ident, "", "the function %q is newer than Alertmanager %s", n.Ident, alertmanagerVersion)
+				add(n, n.Ident, newerHint, "the function %q is newer than Alertmanager %s", n.Ident, alertmanagerVersion)
 			}
 		case *parse.FieldNode:
 			lintFields(n, n.Ident, add)
@@ -62,7 +67,7 @@ func lintFields(n parse.Node, fields []string, add func(n parse.Node, word, hint
 	for i, field := range fields {
 		joins := field == "Join" && i > 0 && (fields[i-1] == "Values" || fields[i-1] == "Names")
 		if joins || slices.Contains(newerFields, field) {
-			add(n, "."+field, "", "the field %q is newer than Alertmanager %s", field, alertmanagerVersion)
+			add(n, "."+field, newerHint, "the field %q is newer than Alertmanager %s", field, alertmanagerVersion)
 		}
 	}
 }

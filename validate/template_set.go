@@ -114,10 +114,23 @@ func (s *templateSet) parse(f *repolayout.File) {
 	t, err := s.text.New(f.Path).Parse(string(f.Content))
 	if err != nil {
 		s.add(parseFault(f.Path, string(f.Content), err))
+		s.standIns(f.Content)
 		return
 	}
 	if t.Tree != nil {
 		_, _ = s.text.AddParseTree(path.Base(f.Path), t.Tree)
+	}
+}
+
+var definition = regexp.MustCompile(`\{\{-?\s*(?:define|block)\s+"([^"]+)"`)
+
+// standIns are empty templates for those of a file that cannot be parsed: who
+// calls them is not to blame.
+func (s *templateSet) standIns(content []byte) {
+	for _, m := range definition.FindAllSubmatch(content, -1) {
+		if name := string(m[1]); !s.defines(name) {
+			_, _ = s.text.New(name).Parse("") // nothing is wrong with nothing
+		}
 	}
 }
 

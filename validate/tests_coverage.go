@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate/memory"
@@ -28,7 +27,7 @@ func (t *Tests) coverage(fsys fs.FS, repo *repolayout.Repo) []Finding {
 		}
 	}
 	var found []Finding
-	var silences []silence
+	silences := silencesOfRepo(repo)
 	for _, team := range repo.Teams {
 		c := t.covered(team)
 		untested := c.untested(tests)
@@ -36,11 +35,7 @@ func (t *Tests) coverage(fsys fs.FS, repo *repolayout.Repo) []Finding {
 		found = append(found, c.tooFew(untested, int(policies.MinCoverage))...)
 		silences = append(silences, c.silences...)
 	}
-	now := t.Now
-	if now == nil {
-		now = time.Now
-	}
-	return quieted(found, silences, now().UTC())
+	return quieted(found, silences, t.today())
 }
 
 // expected is a test file with the alerts alone that it expects to fire.

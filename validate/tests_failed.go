@@ -94,8 +94,34 @@ func (t *Tests) Check(fsys fs.FS, repo *repolayout.Repo) []Finding {
 		out = append(out, found...)
 	}
 	t.known = now
+	out = quieted(out, silencesAbout(out, repo), t.today())
 	out = append(out, t.coverage(fsys, repo)...)
 	return Judge(Sort(out), repo.Stack.Policies)
+}
+
+func (t *Tests) today() time.Time {
+	if t.Now != nil {
+		return t.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// silencesAbout reads the comments of the teams that findings are of.
+func silencesAbout(findings []Finding, repo *repolayout.Repo) []silence {
+	if len(findings) == 0 {
+		return nil
+	}
+	owners := map[string]bool{}
+	for _, f := range findings {
+		owners[f.Owner] = true
+	}
+	var out []silence
+	for _, team := range repo.Teams {
+		if owners[team.Name] {
+			out = append(out, silencesOf(team.Whole())...)
+		}
+	}
+	return out
 }
 
 // head reads a team's test file, unless the memory knows what it says.
@@ -118,7 +144,14 @@ func parseTest(team *repolayout.Team, i int) (*ruletest.File, []ruletest.Problem
 	path := team.Tests[i].Path
 	for _, f := range team.Whole().Tests {
 		if f.Path == path {
-			return ruletest.Parse(path, f.Content)
+			parsed, problems := ruletest.Parse(path, f.Content)
+			if len(problems) > 0 {
+				secrets := repolayout.SecretsOf(path, f.Content)
+				for i := range problems {
+					problems[i].Message = secrets.Hide(problems[i].Message)
+				}
+			}
+			return parsed, problems
 		}
 	}
 	return &ruletest.File{Path: path}, nil // it went away this moment

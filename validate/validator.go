@@ -92,7 +92,7 @@ func (v *Validator) Repo(repo *repolayout.Repo) []Finding {
 	findings = append(findings, checkRepo(repo, memories, templates)...)
 	findings = append(findings, unknownPolicies(repo.Stack)...)
 	v.forget()
-	var silences []silence
+	silences := silencesOfRepo(repo)
 	for _, m := range memories {
 		silences = append(silences, m.silences...)
 	}
@@ -200,23 +200,23 @@ func (f *fileCheck) run(m *memory.Memory) {
 func (m *teamMemory) fileChecks(v *Validator, c *checkContext) []*fileCheck {
 	known := v.teams[m.team.Name]
 	var todo []*fileCheck
-	add := func(key fileKey, check func() []Finding) {
+	add := func(key fileKey, f *repolayout.File, check func() []Finding) {
 		for _, old := range known {
 			if found, ok := old.files[key]; ok && key.digest != "" {
 				m.files[key] = found
 				return
 			}
 		}
-		todo = append(todo, &fileCheck{of: m, key: key, check: check})
+		todo = append(todo, &fileCheck{of: m, key: key, check: func() []Finding { return withoutSecrets(check(), f) }})
 	}
 	for _, f := range m.team.Rules {
-		add(m.ruleFileKey(f), func() []Finding { return checkRuleFile(m.team.Name, f, m.rules) })
+		add(m.ruleFileKey(f), f.File, func() []Finding { return checkRuleFile(m.team.Name, f, m.rules) })
 	}
 	if c.rules.onlySyntax {
 		return todo
 	}
 	for _, f := range m.team.Scrape {
-		add(scrapeFileKey(f, c), func() []Finding { return checkScrapeFile(m.team.Name, f, c) })
+		add(scrapeFileKey(f, c), f.File, func() []Finding { return checkScrapeFile(m.team.Name, f, c) })
 	}
 	return todo
 }
@@ -229,6 +229,7 @@ func (m *teamMemory) checkDashboards(known []*teamMemory) {
 		d := recallDashboard(known, key)
 		if d == nil {
 			found := checkDashboard(m.team.Name, f)
+			found.findings = withoutSecrets(found.findings, f)
 			d = &found
 		}
 		m.dashboards[key], m.files[key] = d, d.findings

@@ -29,7 +29,8 @@ func yamlFindings(check, owner string, f *repolayout.File, err error, known iter
 		}
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
 			finding.Line, _ = strconv.Atoi(m[1])
-			word := finding.explain(m[2], known)
+			start, end := lineSpan(f.Content, finding.Line)
+			word := finding.explain(m[2], string(f.Content[start:end]), known)
 			finding.Column = columnOf(f.Content, finding.Line, word)
 		}
 		found = append(found, finding)
@@ -58,7 +59,7 @@ func yamlMessages(err error) []string {
 }
 
 // explain words a decoder's message for people, and returns the word of the line that it is about.
-func (f *Finding) explain(text string, known iter.Seq[string]) (word string) {
+func (f *Finding) explain(text, line string, known iter.Seq[string]) (word string) {
 	f.Message = text
 	if m := yamlUnknown.FindStringSubmatch(text); m != nil {
 		f.Message = fmt.Sprintf("unknown key %q", m[1])
@@ -72,9 +73,9 @@ func (f *Finding) explain(text string, known iter.Seq[string]) (word string) {
 		return m[1] + m[2]
 	}
 	if m := yamlMismatch.FindStringSubmatch(text); m != nil {
-		f.Message = fmt.Sprintf("%s cannot be used here", yamlKinds[m[1]])
+		f.Message, f.Hint = fmt.Sprintf("%s cannot be used here", yamlKinds[m[1]]), belongs(m[3])
 		if m[2] != "" {
-			f.Message = fmt.Sprintf("%q cannot be used here", m[2])
+			f.Message = fmt.Sprintf("%q cannot be used here", clip(wholeValue(line, m[2])))
 		}
 		return m[2]
 	}
@@ -87,15 +88,67 @@ var yamlKinds = map[string]string{
 	"null": "nothing", "timestamp": "a date", "binary": "binary text", "merge": "a merge key",
 }
 
-// columnOf is the column where a word stands in a line, or else where its text begins.
-func columnOf(content []byte, line int, word string) int {
+// belongs says what a decoder's Go type is in a file.
+func belongs(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"):
+		return `a list belongs here: put "- " before each item`
+	case strings.HasPrefix(goType, "map["), strings.HasPrefix(goType, "config."):
+		return "keys with values belong here, as in key: value"
+	case goType == "string":
+		return "text belongs here"
+	case goType == "bool":
+		return "true or false belongs here, without quotes"
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"), strings.HasPrefix(goType, "float"):
+		return "a number belongs here, without quotes"
+	}
+	return ""
+}
+
+// wholeValue is the scalar of a line of which a decoder quotes only how it
+// begins: ten characters or less as they are, else seven.
+func wholeValue(line, begin string) string {
+	const cut = 7
+	at := strings.Index(line, begin)
+	if at < 0 || len(begin) != cut || strings.Count(line, begin) > 1 {
+		return begin
+	}
+	rest := line[at:]
+	end := len(rest)
+	switch {
+	case strings.HasSuffix(line[:at], `"`), strings.HasSuffix(line[:at], "'"):
+		if n := strings.IndexByte(rest, line[at-1]); n >= 0 {
+			end = n
+		}
+	default:
+		if n := strings.IndexAny(rest, ",]}"); n >= 0 && strings.ContainsAny(line[:at], "[{") {
+			end = n
+		}
+		if n := strings.Index(rest[:end], " #"); n >= 0 {
+			end = n
+		}
+	}
+	return strings.TrimRight(rest[:end], " \t\r")
+}
+
+// lineSpan is where a line begins and ends; nothing of a line that there is not.
+func lineSpan(content []byte, line int) (start, end int) {
 	start, ok := offsetOf(content, line, 1)
 	if !ok {
-		return 1
+		return 0, 0
 	}
-	text := content[start:]
-	if n := bytes.IndexByte(text, '\n'); n >= 0 {
-		text = text[:n]
+	if n := bytes.IndexByte(content[start:], '\n'); n >= 0 {
+		return start, start + n
+	}
+	return start, len(content)
+}
+
+// columnOf is the column where a word stands in a line, or else where its text begins.
+func columnOf(content []byte, line int, word string) int {
+	start, end := lineSpan(content, line)
+	text := content[start:end]
+	if start == end {
+		return 1
 	}
 	at := -1
 	if word != "" {

@@ -34,7 +34,8 @@ read too.
 What could not be carried over is said with file and line. No secret is written:
 the answer lists which key of which Kubernetes Secret gets the value from where.
 The result is validated and compared with the input: every rule, and for every
-alert who is told before and after.
+alert who is told before and after, how it is grouped, how often it is told again
+and when it is mute. Unit tests move with their rules.
 
 Exit code 0 if all is carried over and the same, 1 if something is not, 2 on a fault.`,
 		Args: cobra.MinimumNArgs(1),

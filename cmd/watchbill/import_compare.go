@@ -27,6 +27,8 @@ type importAnswer struct {
 	unrouted   string
 	sameAlerts int
 	alerts     []toldOtherwise
+	sameManner int
+	manners    []toldInAnotherWay
 }
 
 // toldOtherwise is an alert of which others are told than before.
@@ -36,7 +38,7 @@ type toldOtherwise struct {
 }
 
 func (a *importAnswer) same() bool {
-	return len(a.rules) == 0 && len(a.alerts) == 0 && len(validate.Blocking(a.findings)) == 0 &&
+	return len(a.rules) == 0 && len(a.alerts) == 0 && len(a.manners) == 0 && len(validate.Blocking(a.findings)) == 0 &&
 		!slices.ContainsFunc(a.result.Notes, func(n importer.Note) bool { return n.Kind != importer.ToDo })
 }
 
@@ -69,7 +71,18 @@ func (a *importAnswer) compareRoutes(router *build.Router, fsys fs.FS) {
 		return
 	}
 	before := readAlerts(a.result.Groups)
-	a.pair(before, tree.Outcomes(before, sender, routes.NewKnower()), after[0].Alerts, router.Outcomes(after...))
+	is := after[0]
+	a.pair(
+		side{before, tree.Outcomes(before, sender, routes.NewKnower()), tree.Manners(before, sender, routes.NewKnower())},
+		side{is.Alerts, router.Outcomes(after...), is.Tree.Manners(is.Alerts, is.Sender, routes.NewKnower())},
+	)
+}
+
+// side is the alerts of the input or of the result, who is told of each, and how.
+type side struct {
+	alerts   []routes.Alert
+	outcomes []routes.AlertOutcome
+	manners  [][]routes.Manner
 }
 
 // readAlerts are the alerts of the input.
@@ -87,18 +100,20 @@ func readAlerts(groups []importer.Group) []routes.Alert {
 }
 
 // pair compares each alert with the one that it became.
-func (a *importAnswer) pair(before []routes.Alert, was []routes.AlertOutcome, after []routes.Alert, is []routes.AlertOutcome) {
+func (a *importAnswer) pair(was, is side) {
 	left := map[string][]int{}
-	for i := range after {
-		id := alertID(&after[i])
+	for i := range is.alerts {
+		id := alertID(&is.alerts[i])
 		left[id] = append(left[id], i)
 	}
-	for i := range before {
-		id := alertID(&before[i])
-		change := toldOtherwise{team: was[i].Team, alert: was[i].Alert, severity: was[i].Severity, before: whoIsTold(&was[i]), after: "the alert is not there"}
+	for i := range was.alerts {
+		id, o := alertID(&was.alerts[i]), &was.outcomes[i]
+		change := toldOtherwise{team: o.Team, alert: o.Alert, severity: o.Severity, before: whoIsTold(o), after: "the alert is not there"}
 		if len(left[id]) > 0 {
-			change.after = whoIsTold(&is[left[id][0]])
+			now := left[id][0]
 			left[id] = left[id][1:]
+			change.after = whoIsTold(&is.outcomes[now])
+			a.compareManners(o, was.manners[i], is.manners[now])
 		}
 		if change.before == change.after {
 			a.sameAlerts++
@@ -128,11 +143,7 @@ func whoIsTold(o *routes.AlertOutcome) string {
 	var out []string
 	for _, to := range o.Told {
 		for _, destination := range to.Destinations {
-			if kind, key, ok := strings.Cut(destination, " "); ok {
-				if lost, is := importer.NotCarried(key); is && kind == "webhook" {
-					destination = lost + " (not carried)"
-				}
-			}
+			destination = carried(destination)
 			if to.When == routes.Maybe {
 				destination = "maybe " + destination
 			}
@@ -144,4 +155,14 @@ func whoIsTold(o *routes.AlertOutcome) string {
 		return "nobody"
 	}
 	return strings.Join(out, ", ")
+}
+
+// carried is a destination, or what a webhook stands in the place of.
+func carried(destination string) string {
+	if kind, key, ok := strings.Cut(destination, " "); ok {
+		if lost, is := importer.NotCarried(key); is && kind == "webhook" {
+			return lost + " (not carried)"
+		}
+	}
+	return destination
 }

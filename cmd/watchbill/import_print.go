@@ -21,6 +21,7 @@ func (a *importAnswer) print(io streams, dir string) error {
 	a.printSecrets(&b)
 	a.printRules(&b)
 	a.printAlerts(&b)
+	a.printManners(&b)
 	if _, err := fmt.Fprint(io.out, b.String()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
@@ -138,6 +139,7 @@ func (a *importAnswer) printSummary(io streams, dir string) error {
 		fmt.Fprintf(t, "who is told\tnot compared: %s\n", a.unrouted)
 	} else {
 		fmt.Fprintf(t, "who is told\tthe same of %d alerts, others of %d\n", a.sameAlerts, len(a.alerts))
+		fmt.Fprintf(t, "how\tthe same of %d alerts: grouping, times and mutes\n", a.sameManner)
 	}
 	fmt.Fprintf(t, "notes\t%d not carried, %d changed, %d to do\n", a.count(importer.Lost), a.count(importer.Changed), a.count(importer.ToDo))
 	fmt.Fprintf(t, "teams\t%d\n", len(a.repo.Teams))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/watchbill/watchbill/reconcile/build"
 	"github.com/watchbill/watchbill/validate"
 	"github.com/watchbill/watchbill/validate/report"
@@ -39,21 +41,64 @@ func checkChange(ctx context.Context, io streams, builder *build.Builder, folder
 }
 
 // removedRecords are the recording rules that the change takes away and that are
-// still read. Most changes touch no file that recorded anything, and then
-// neither revision has to be read once more.
+// still read. Most changes take none out of a file, and then neither revision has
+// to be read once more.
 func removedRecords(builder *build.Builder, then, now fs.FS, changed map[string]bool) []validate.Finding {
 	for file := range changed {
 		if !strings.HasPrefix(file, "teams/") || !strings.Contains(file, "/rules/") {
 			continue
 		}
 		before, err := fs.ReadFile(then, file)
-		if err == nil && bytes.Contains(before, []byte("record")) {
+		if err != nil || !bytes.Contains(before, []byte("record")) {
+			continue
+		}
+		after, _ := fs.ReadFile(now, file) // one that is gone records nothing
+		if losesRecord(before, after) {
 			base, _ := builder.Load(then) // what is wrong with either, the other checks report
 			head, _ := builder.Load(now)
 			return validate.Removed(base, head, time.Now().UTC())
 		}
 	}
 	return nil
+}
+
+// losesRecord says whether a rule file recorded a series that it records no more.
+// Where that cannot be told, it may.
+func losesRecord(before, after []byte) bool {
+	was, known := recordsOf(before)
+	is, alsoKnown := recordsOf(after)
+	if !known || !alsoKnown {
+		return true
+	}
+	for name := range was {
+		if !is[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// recordsOf are the names of the series that a rule file records.
+func recordsOf(content []byte) (names map[string]bool, ok bool) {
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Record string `yaml:"record"`
+			} `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	if err := yaml.Unmarshal(content, &file); err != nil {
+		return nil, false
+	}
+	names = map[string]bool{}
+	for _, group := range file.Groups {
+		for _, rule := range group.Rules {
+			if rule.Record != "" {
+				names[rule.Record] = true
+			}
+		}
+	}
+	return names, true
 }
 
 // folderSince is the folder as it was when this branch and a revision parted,

@@ -252,3 +252,28 @@ func TestConcerned(t *testing.T) {
 		t.Errorf("left out: %v", left)
 	}
 }
+
+// TestLosesRecord: only a change that takes a record out of its file has both revisions read once more.
+func TestLosesRecord(t *testing.T) {
+	file := func(rules string) string { return "groups:\n- name: g\n  rules:\n" + rules }
+	const a, b = "  - {record: a, expr: up}\n", "  - {record: b, expr: up}\n"
+	for _, tt := range []struct {
+		name, before, after string
+		want                bool
+	}{
+		{"the same", file(a + b), file(a + b), false},
+		{"in another order and group", file(a + b), file(b) + "- name: h\n  rules:\n" + a, false},
+		{"another expression", file(a), file("  - {record: a, expr: down}\n"), false},
+		{"one more", file(a), file(a + b), false},
+		{"one less", file(a + b), file(b), true},
+		{"renamed", file(a), file(b), true},
+		{"made an alert", file(a), file("  - {alert: a, expr: up}\n"), true},
+		{"the file is gone", file(a), "", true},
+		{"an alert that speaks of a record", file("  - {alert: record, expr: up}\n"), file(a), false},
+		{"no YAML now", file(a), "groups: [", true},
+	} {
+		if got := losesRecord([]byte(tt.before), []byte(tt.after)); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}

@@ -103,20 +103,23 @@ type importing struct {
 	res  Result
 	keys keys
 
-	docs     []document
-	rules    []*ruleDoc
-	routing  *routing // nil where there is no Alertmanager configuration
-	configs  []*alertmanagerConfig
-	main     *document // of alertmanager.yml
-	global   *document // of prometheus.yml
-	external externalLabels
-	scrape   []*scrapeDoc
-	teams    map[string]bool // that have a folder
-	silent   []string        // teams whose alerts nobody is told of
-	names    map[string]bool // of files that were written, in lower case
-	stack    repolayout.Stack
-	env      repolayout.Environment
-	labels   map[string]string // values of the team label, by the team's name
+	docs      []document
+	rules     []*ruleDoc
+	routing   *routing // nil where there is no Alertmanager configuration
+	configs   []*alertmanagerConfig
+	main      *document // of alertmanager.yml
+	global    *document // of prometheus.yml
+	external  externalLabels
+	scrape    []*scrapeDoc
+	tests     []*document
+	moved     map[string]moved // rule files of the input, by their paths
+	movedFrom []string         // those paths, in order
+	teams     map[string]bool  // that have a folder
+	silent    []string         // teams whose alerts nobody is told of
+	names     map[string]bool  // of files that were written, in lower case
+	stack     repolayout.Stack
+	env       repolayout.Environment
+	labels    map[string]string // values of the team label, by the team's name
 }
 
 // Import makes a monitoring repo of the sources. The error says that a name in
@@ -128,7 +131,7 @@ func Import(sources []Source, o Options) (*Result, error) {
 		}
 	}
 	im := &importing{
-		Options: o, teams: map[string]bool{}, names: map[string]bool{}, labels: map[string]string{},
+		Options: o, teams: map[string]bool{}, names: map[string]bool{}, labels: map[string]string{}, moved: map[string]moved{},
 		res:  Result{Files: map[string][]byte{}},
 		keys: newKeys(),
 	}
@@ -141,6 +144,7 @@ func Import(sources []Source, o Options) (*Result, error) {
 	im.readPrometheus()
 	im.readRouting()
 	im.writeRules()
+	im.writeTests()
 	im.writeScrape()
 	im.writeTeams()
 	im.writeStack()

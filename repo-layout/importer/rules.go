@@ -207,6 +207,7 @@ func (im *importing) writeRuleDoc(r *ruleDoc) {
 	for _, team := range slices.Sorted(maps.Keys(teams)) {
 		folder := "teams/" + team + "/rules/"
 		file := folder + im.free(folder, r.stem, ".yaml") + ".yaml"
+		im.move(r, file, edited)
 		if len(teams) == 1 && !edited && r.whole != nil && !bytes.HasPrefix(r.whole, []byte("\uFEFF")) {
 			im.write(file, r.whole)
 			return
@@ -222,6 +223,18 @@ func (im *importing) writeRuleDoc(r *ruleDoc) {
 		root.Content = []*yaml.Node{key, list(groups...)}
 		im.write(file, encode(root))
 	}
+}
+
+// move notes where a rule file went; what stands within another file has no path.
+func (im *importing) move(r *ruleDoc, file string, edited bool) {
+	if !r.first || r.name != "" {
+		return
+	}
+	to, known := im.moved[r.file]
+	if !known {
+		im.movedFrom = append(im.movedFrom, r.file)
+	}
+	im.moved[r.file] = moved{append(to.files, file), to.edited || edited}
 }
 
 // foreign says whether an alert has a label that is not its folder's.

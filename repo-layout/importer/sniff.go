@@ -52,7 +52,7 @@ func (im *importing) sort(d *document) {
 	case kind != "":
 		im.note(Lost, pos, "Watchbill renders the objects that run the stack; what is your own stays where you apply it today", "the object of kind %s is not one that is imported", kind)
 	case field(d.root, "tests") != nil:
-		im.note(Lost, pos, "copy it to teams/TEAM/tests/ and let its rule_files name the files in ../rules/", "unit tests of rules are not moved, as they name rule files by their old paths")
+		im.tests = append(im.tests, d)
 	case field(d.root, "groups") != nil:
 		im.addRuleFile(d)
 	case field(d.root, "route") != nil && field(d.root, "receivers") != nil:

@@ -30,9 +30,9 @@ func FuzzText(f *testing.F) {
 				t.Errorf("%q is shown", r)
 			}
 		}
-		text, ok := newLines([]byte(source)).at(line)
+		shownLine, ok := newLines("a.yaml", []byte(source)).at(line)
 		if ok {
-			e := newExcerpt(text, max(column-1, 0), max(column, 1), width)
+			e := newExcerpt(shownLine.text, max(column-1, 0), max(column, 1), width)
 			shown := 0
 			for _, r := range e.text {
 				shown += cellOf(r).width

@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	repolayout "github.com/watchbill/watchbill/repo-layout"
 	"github.com/watchbill/watchbill/validate"
 )
 
@@ -51,7 +52,7 @@ func (o Options) source() func(file string) *lines {
 		if known == nil || file != last {
 			last, known = file, &lines{}
 			if o.Source != nil {
-				known = newLines(o.Source(file))
+				known = newLines(file, o.Source(file))
 			}
 		}
 		return known
@@ -62,10 +63,11 @@ func (o Options) source() func(file string) *lines {
 type lines struct {
 	content []byte
 	starts  []int
+	secrets *repolayout.Secrets
 }
 
-func newLines(content []byte) *lines {
-	l := &lines{content: content}
+func newLines(file string, content []byte) *lines {
+	l := &lines{content: content, secrets: repolayout.SecretsOf(file, content)}
 	if len(content) == 0 {
 		return l
 	}
@@ -78,16 +80,16 @@ func newLines(content []byte) *lines {
 	return l
 }
 
-// at is a line from 1 on, without its end.
-func (l *lines) at(line int) (string, bool) {
+// at is a line from 1 on.
+func (l *lines) at(line int) (source, bool) {
 	if line < 1 || line > len(l.starts) {
-		return "", false
+		return source{}, false
 	}
 	end := len(l.content)
 	if line < len(l.starts) {
 		end = l.starts[line]
 	}
-	return strings.TrimRight(string(l.content[l.starts[line-1]:end]), "\r\n"), true
+	return hide(strings.TrimRight(string(l.content[l.starts[line-1]:end]), "\r\n"), l.secrets.Line(line)), true
 }
 
 // Summary counts findings: "2 errors, 1 warning in 2 files".

@@ -101,7 +101,7 @@ func SARIF(w io.Writer, findings []validate.Finding, o Options) error {
 		r := o.sarifResult(f)
 		r.RuleIndex = index[f.Check]
 		line, _ := source(f.File).at(f.Line)
-		r.Fingerprints = map[string]string{"watchbillFinding/v1": fingerprint(f, line, seen)}
+		r.Fingerprints = map[string]string{"watchbillFinding/v1": fingerprint(f, line.text, seen)}
 		run.Results = append(run.Results, r)
 	}
 	out := json.NewEncoder(w)

@@ -89,14 +89,14 @@ func (p *textPrinter) place(f validate.Finding) string {
 	return file
 }
 
-func (p *textPrinter) excerpt(f validate.Finding, line string, margin int) {
-	from := max(f.Column-1, 0)
+func (p *textPrinter) excerpt(f validate.Finding, s source, margin int) {
+	line, from := s.text, s.place(max(f.Column-1, 0), false)
 	var to int
 	switch {
 	case f.EndLine > f.Line: // to the end of the line, and the span goes on
 		to = len(line)
 	case f.EndLine == f.Line && f.EndColumn > f.Column:
-		to = f.EndColumn - 1
+		to = s.place(f.EndColumn-1, true)
 	default:
 		to = from + wordAt(line, from)
 	}

@@ -9,7 +9,7 @@ var (
 	yamlKey    = regexp.MustCompile(`^("[^"]*"|'[^']*'|[\w./-]+)\s*:(\s|$)`)
 	beforeNode = regexp.MustCompile(`^\s*(-\s+)*([\w./-]+:\s+)?$`)
 	quotedNode = regexp.MustCompile(`^("(\\.|[^"\\])*"|'(''|[^'])*')`)
-	plainNode  = regexp.MustCompile(`^[\w./#:$({-].*?(\s+#.*|\s*)$`)
+	plainNode  = regexp.MustCompile(`^[\w./#:$({<-].*?(\s+#.*|\s*)$`)
 	anyWord    = regexp.MustCompile(`^[\pL\pN_:.]+`)
 )
 

@@ -205,4 +205,9 @@ func sentence(set map[string]string) string {
 	return strings.Join(words, ", ")
 }
 
-func list(names []string) string { return strings.Join(names, ", ") }
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
+}

@@ -43,6 +43,7 @@ type Tree struct {
 	receivers  map[string]Receiver
 	names      []string // of receivers, in the order of the file
 	inhibitors []*inhibitor
+	intervals  func() map[string][]string // written out, by name
 
 	labels  []*partition
 	numbers map[string]int // of labels
@@ -77,6 +78,7 @@ func Load(content []byte) (*Tree, error) {
 		return nil, fmt.Errorf("read Alertmanager's configuration: %w", err)
 	}
 	t := &Tree{dispatcher: dispatch.NewRoute(c.Route, nil), numbers: map[string]int{}, byRoute: map[*dispatch.Route]*node{}}
+	t.intervals = sync.OnceValue(func() map[string][]string { return intervalsOf(c) })
 	if err := t.compile(c); err != nil {
 		return nil, fmt.Errorf("read Alertmanager's configuration: %w", err)
 	}
