@@ -18,7 +18,7 @@ func TestBubble(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client := &http.Client{Transport: bearer{token, way}, Timeout: time.Minute}
 			post := func() (*http.Response, error) {
-				request, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+strings.TrimPrefix(statusPath, "/"), strings.NewReader(`{"state":"success"}`))
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+strings.TrimPrefix(statusPath, "/"), strings.NewReader(`{"state":"success"}`))
 				if err != nil {
 					t.Fatal(err)
 				}

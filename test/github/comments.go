@@ -53,10 +53,9 @@ func (r *Repo) SetComment(c Comment) (id int64) {
 	r.stub.change(func() {
 		set := r.stub.newComment(c.Pull, c.By, c.Body)
 		at := slices.IndexFunc(r.comments, func(old *Comment) bool { return old.ID == c.ID })
-		switch {
-		case c.ID == 0:
+		if c.ID == 0 {
 			set.ID = r.stub.id()
-		default:
+		} else {
 			set.ID = c.ID
 			r.stub.ids = max(r.stub.ids, c.ID)
 		}

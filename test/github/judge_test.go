@@ -103,7 +103,7 @@ func TestManners(t *testing.T) {
 		{"Accept": {"text/html"}, "Content-Type": {"application/json"}},
 		{"Content-Type": {"text/plain"}},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+strings.TrimPrefix(statusPath, "/"), strings.NewReader(`{"state":"success"}`))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+strings.TrimPrefix(statusPath, "/"), strings.NewReader(`{"state":"success"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
