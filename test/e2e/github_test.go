@@ -130,7 +130,7 @@ func TestDeliveryToAStandby(t *testing.T) {
 	})
 	check(t, err)
 	defer calls.Stop()
-	began := time.Now().UTC().Format(time.RFC3339)
+	began := time.Now()
 	write(t, rules, "groups:\n"+notifyRule("ForgeStandby", quiet))
 	commit, err := s.Repo.Commit(ctx, "A rule that a standby is told of")
 	check(t, err)
@@ -143,8 +143,10 @@ func TestDeliveryToAStandby(t *testing.T) {
 		}
 	}
 	for change := range calls.ResultChan() {
-		if cm, ok := change.Object.(*corev1.ConfigMap); ok && change.Type != watch.Deleted && cm.Data["push"] >= began {
-			break
+		if cm, ok := change.Object.(*corev1.ConfigMap); ok && change.Type != watch.Deleted {
+			if written, err := time.Parse(time.RFC3339Nano, cm.Data["push"]); err == nil && written.After(began) {
+				break
+			}
 		}
 	}
 	check(t, ctx.Err())
