@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder reads one YAML document into a struct of spec.go. It is strict, it
+// decoder reads one YAML document into a struct of the spec files. It is strict, it
 // goes on after every problem, and it remembers where everything stood. It is
 // the one reader of all our own types, driven by their tags.
 type decoder struct {

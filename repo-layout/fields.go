@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// field is one key of a struct of spec.go, read from its tags.
+// field is one key of a struct of the spec files, read from its tags.
 type field struct {
 	index    []int // of reflect.Value.FieldByIndex; more than one for a struct that is set into another
 	key      string

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// format is what a string has to look like, named by the tags of spec.go.
+// format is what a string has to look like, named by the tags of the spec files.
 type format struct {
 	// pattern stands in the JSON schema too, so it is plain enough for every engine.
 	pattern *regexp.Regexp

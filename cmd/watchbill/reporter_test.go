@@ -9,7 +9,7 @@ import (
 )
 
 func TestForgeFlags(t *testing.T) {
-	const remote = "https://github.com/acme/monitoring.git"
+	const remote = "https://github.com/example/monitoring.git"
 	tests := map[string]struct {
 		flags  forgeFlags
 		token  string // in the environment
@@ -22,13 +22,13 @@ func TestForgeFlags(t *testing.T) {
 		"token":            {remote: remote, token: "planted", as: "token"},
 		"token file":       {remote: remote, flags: forgeFlags{tokenFile: "/nowhere"}, as: "token"},
 		"App":              {remote: remote, flags: forgeFlags{appID: "Iv23liEXAMPLE", appKeyFile: "/nowhere"}, as: "App"},
-		"App elsewhere":    {remote: "/srv/git/monitoring.git", flags: forgeFlags{appID: "1", appKeyFile: "/nowhere", repository: "acme/monitoring"}, as: "App"},
+		"App elsewhere":    {remote: "/srv/git/monitoring.git", flags: forgeFlags{appID: "1", appKeyFile: "/nowhere", repository: "example/monitoring"}, as: "App"},
 		"App without key":  {remote: remote, flags: forgeFlags{appID: "1"}, says: "needs both"},
 		"key without App":  {remote: remote, flags: forgeFlags{appKeyFile: "/nowhere"}, says: "needs both"},
 		"installation":     {remote: remote, flags: forgeFlags{appInstallation: 5}, says: "needs both"},
 		"App and token":    {remote: remote, flags: forgeFlags{appID: "1", appKeyFile: "/nowhere"}, token: "planted", says: "not both"},
 		"no repository":    {remote: "/srv/git/monitoring.git", token: "planted", says: "give --github-repository"},
-		"bad repository":   {remote: remote, flags: forgeFlags{repository: "acme"}, token: "planted", says: "OWNER/NAME"},
+		"bad repository":   {remote: remote, flags: forgeFlags{repository: "example"}, token: "planted", says: "OWNER/NAME"},
 		"bad address":      {remote: remote, flags: forgeFlags{url: "https://u:planted@h/"}, token: "planted", says: "without a credential"},
 	}
 	for name, test := range tests {

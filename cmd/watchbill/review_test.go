@@ -134,7 +134,7 @@ func TestAppForGit(t *testing.T) {
 		Token, Refused bool
 	}
 	withToken := auth{"x-access-token", true, true}
-	const dotcom = "--repo=https://github.com/acme/monitoring.git"
+	const dotcom = "--repo=https://github.com/example/monitoring.git"
 	app := []string{"--github-app-id=1", "--github-app-key-file=/nowhere"}
 	for name, test := range map[string]struct {
 		args     []string // beside the App's
@@ -143,30 +143,30 @@ func TestAppForGit(t *testing.T) {
 		want     auth
 	}{
 		"https":                    {args: []string{dotcom}, want: withToken},
-		"without .git":             {args: []string{"--repo=https://github.com/acme/monitoring"}, want: withToken},
-		"slash at the end":         {args: []string{"--repo=https://github.com/acme/monitoring/"}, want: withToken},
-		"upper case":               {args: []string{"--repo=HTTPS://GitHub.com/Acme/Monitoring.git", "--github-repository=acme/monitoring"}, want: withToken},
-		"port":                     {args: []string{"--repo=https://github.com:443/acme/monitoring.git"}, want: withToken},
-		"named too":                {args: []string{dotcom, "--github-repository=acme/monitoring", "--github-url=https://api.github.com"}, want: withToken},
+		"without .git":             {args: []string{"--repo=https://github.com/example/monitoring"}, want: withToken},
+		"slash at the end":         {args: []string{"--repo=https://github.com/example/monitoring/"}, want: withToken},
+		"upper case":               {args: []string{"--repo=HTTPS://GitHub.com/Example/Monitoring.git", "--github-repository=example/monitoring"}, want: withToken},
+		"port":                     {args: []string{"--repo=https://github.com:443/example/monitoring.git"}, want: withToken},
+		"named too":                {args: []string{dotcom, "--github-repository=example/monitoring", "--github-url=https://api.github.com"}, want: withToken},
 		"user name alone":          {args: []string{dotcom, "--git-username=bot"}, want: withToken},
-		"*.ghe.com":                {args: []string{"--repo=https://acme.ghe.com/acme/monitoring.git"}, want: withToken},
-		"Enterprise":               {args: []string{"--repo=https://git.example.com/acme/monitoring.git"}, want: withToken},
-		"Enterprise, named":        {args: []string{"--repo=https://git.example.com/acme/monitoring.git", "--github-url=https://Git.example.com/api/v3"}, want: withToken},
-		"Enterprise, port":         {args: []string{"--repo=https://git.example.com:8443/acme/monitoring.git"}, want: withToken},
-		"Enterprise, other port":   {args: []string{"--repo=https://git.example.com:8443/acme/monitoring.git", "--github-url=https://git.example.com/api/v3/"}},
-		"Enterprise, other host":   {args: []string{"--repo=https://git.example.com/acme/monitoring.git", "--github-url=https://api.example.com/"}},
-		"Enterprise, API by http":  {args: []string{"--repo=https://git.example.com/acme/monitoring.git", "--github-url=http://git.example.com/api/v3/"}},
-		"mirror":                   {args: []string{"--repo=https://mirror.example.org/acme/monitoring.git", "--github-url=https://api.github.com/"}},
-		"looks like github.com":    {args: []string{"--repo=https://github.com.example.org/acme/monitoring.git", "--github-url=https://api.github.com/"}},
-		"another repository":       {args: []string{dotcom, "--github-repository=acme/other"}},
+		"*.ghe.com":                {args: []string{"--repo=https://example.ghe.com/example/monitoring.git"}, want: withToken},
+		"Enterprise":               {args: []string{"--repo=https://git.example.com/example/monitoring.git"}, want: withToken},
+		"Enterprise, named":        {args: []string{"--repo=https://git.example.com/example/monitoring.git", "--github-url=https://Git.example.com/api/v3"}, want: withToken},
+		"Enterprise, port":         {args: []string{"--repo=https://git.example.com:8443/example/monitoring.git"}, want: withToken},
+		"Enterprise, other port":   {args: []string{"--repo=https://git.example.com:8443/example/monitoring.git", "--github-url=https://git.example.com/api/v3/"}},
+		"Enterprise, other host":   {args: []string{"--repo=https://git.example.com/example/monitoring.git", "--github-url=https://api.example.com/"}},
+		"Enterprise, API by http":  {args: []string{"--repo=https://git.example.com/example/monitoring.git", "--github-url=http://git.example.com/api/v3/"}},
+		"mirror":                   {args: []string{"--repo=https://mirror.example.org/example/monitoring.git", "--github-url=https://api.github.com/"}},
+		"looks like github.com":    {args: []string{"--repo=https://github.com.example.org/example/monitoring.git", "--github-url=https://api.github.com/"}},
+		"another repository":       {args: []string{dotcom, "--github-repository=example/other"}},
 		"another owner":            {args: []string{dotcom, "--github-repository=other/monitoring"}},
-		"path is not OWNER/NAME":   {args: []string{"--repo=https://git.example.com/scm/acme/monitoring.git", "--github-repository=acme/monitoring", "--github-url=https://git.example.com/api/v3/"}},
-		"http":                     {args: []string{"--repo=http://git.example.com/acme/monitoring.git"}},
-		"http, allowed":            {args: []string{"--repo=http://git.example.com/acme/monitoring.git", "--git-allow-plain-http"}},
-		"ssh":                      {args: []string{"--repo=ssh://git@github.com/acme/monitoring.git"}},
-		"user@host:path":           {args: []string{"--repo=git@github.com:acme/monitoring.git"}},
-		"path":                     {args: []string{"--repo=/srv/acme/monitoring.git", "--github-repository=acme/monitoring"}},
-		"file":                     {args: []string{"--repo=file:///acme/monitoring.git", "--github-repository=acme/monitoring"}},
+		"path is not OWNER/NAME":   {args: []string{"--repo=https://git.example.com/scm/example/monitoring.git", "--github-repository=example/monitoring", "--github-url=https://git.example.com/api/v3/"}},
+		"http":                     {args: []string{"--repo=http://git.example.com/example/monitoring.git"}},
+		"http, allowed":            {args: []string{"--repo=http://git.example.com/example/monitoring.git", "--git-allow-plain-http"}},
+		"ssh":                      {args: []string{"--repo=ssh://git@github.com/example/monitoring.git"}},
+		"user@host:path":           {args: []string{"--repo=git@github.com:example/monitoring.git"}},
+		"path":                     {args: []string{"--repo=/srv/example/monitoring.git", "--github-repository=example/monitoring"}},
+		"file":                     {args: []string{"--repo=file:///example/monitoring.git", "--github-repository=example/monitoring"}},
 		"password in a file":       {args: []string{dotcom, "--git-username=bot", "--git-password-file=/nowhere"}, want: auth{User: "bot"}},
 		"password of the variable": {args: []string{dotcom}, password: "planted"},
 		"token, no App":            {args: []string{dotcom, "--github-token-file=/nowhere"}, nobody: true},

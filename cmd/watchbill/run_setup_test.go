@@ -59,7 +59,7 @@ func TestRunOptions(t *testing.T) {
 			t.Setenv("WATCHBILL_GIT_PASSWORD", "")
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
 			f := parsed(t, append([]string{
-				"--environment=prod", "--repo=https://github.com/acme/monitoring.git", "--clone-dir=" + t.TempDir(), "--agent-image=image:1",
+				"--environment=prod", "--repo=https://github.com/example/monitoring.git", "--clone-dir=" + t.TempDir(), "--agent-image=image:1",
 			}, test.args...)...)
 			if err := f.check(); err != nil {
 				t.Fatal(err)

@@ -56,31 +56,31 @@ func FuzzFit(f *testing.F) {
 func TestParseRepo(t *testing.T) {
 	const gh = "https://api.github.com/"
 	tests := map[string]Repo{
-		"https://github.com/acme/monitoring":               {gh, "acme", "monitoring"},
-		"https://github.com/acme/monitoring.git":           {gh, "acme", "monitoring"},
-		"https://github.com/acme/monitoring.git/":          {gh, "acme", "monitoring"},
-		"https://www.GitHub.com/acme/mon.i-to_ring":        {gh, "acme", "mon.i-to_ring"},
-		"git@github.com:acme/monitoring.git":               {gh, "acme", "monitoring"},
-		"github.com:acme/monitoring":                       {gh, "acme", "monitoring"},
-		"ssh://git@github.com/acme/monitoring.git":         {gh, "acme", "monitoring"},
-		"ssh://git@ssh.github.com:443/acme/monitoring":     {gh, "acme", "monitoring"},
-		"https://acme.ghe.com/acme/monitoring":             {"https://api.acme.ghe.com/", "acme", "monitoring"},
-		"git@acme.ghe.com:acme/monitoring.git":             {"https://api.acme.ghe.com/", "acme", "monitoring"},
-		"https://git.example.com/acme/monitoring.git":      {"https://git.example.com/api/v3/", "acme", "monitoring"},
-		"https://git.example.com:8443/acme/monitoring":     {"https://git.example.com:8443/api/v3/", "acme", "monitoring"},
-		"ssh://git@git.example.com:2222/acme/mon.git":      {"https://git.example.com/api/v3/", "acme", "mon"},
-		"https://user:token@github.com/acme/monitoring":    {gh, "acme", "monitoring"},
-		"https://github.com/acme/monitoring/":              {gh, "acme", "monitoring"},
-		"":                                                 {},
-		"/srv/git/monitoring.git":                          {},
-		"file:///srv/git/monitoring.git":                   {},
-		"https://github.com/acme":                          {},
-		"https://github.com/":                              {},
-		"https://github.com/group/sub/monitoring":          {},
-		"https://github.com/acme/..":                       {},
-		"https://github.com/acme/mo%20nitoring":            {},
-		"git://github.com/acme/monitoring":                 {},
-		"https://tok\x00en@github.com/acme/secret-planted": {},
+		"https://github.com/example/monitoring":               {gh, "example", "monitoring"},
+		"https://github.com/example/monitoring.git":           {gh, "example", "monitoring"},
+		"https://github.com/example/monitoring.git/":          {gh, "example", "monitoring"},
+		"https://www.GitHub.com/example/mon.i-to_ring":        {gh, "example", "mon.i-to_ring"},
+		"git@github.com:example/monitoring.git":               {gh, "example", "monitoring"},
+		"github.com:example/monitoring":                       {gh, "example", "monitoring"},
+		"ssh://git@github.com/example/monitoring.git":         {gh, "example", "monitoring"},
+		"ssh://git@ssh.github.com:443/example/monitoring":     {gh, "example", "monitoring"},
+		"https://example.ghe.com/example/monitoring":          {"https://api.example.ghe.com/", "example", "monitoring"},
+		"git@example.ghe.com:example/monitoring.git":          {"https://api.example.ghe.com/", "example", "monitoring"},
+		"https://git.example.com/example/monitoring.git":      {"https://git.example.com/api/v3/", "example", "monitoring"},
+		"https://git.example.com:8443/example/monitoring":     {"https://git.example.com:8443/api/v3/", "example", "monitoring"},
+		"ssh://git@git.example.com:2222/example/mon.git":      {"https://git.example.com/api/v3/", "example", "mon"},
+		"https://user:token@github.com/example/monitoring":    {gh, "example", "monitoring"},
+		"https://github.com/example/monitoring/":              {gh, "example", "monitoring"},
+		"":                                                    {},
+		"/srv/git/monitoring.git":                             {},
+		"file:///srv/git/monitoring.git":                      {},
+		"https://github.com/example":                          {},
+		"https://github.com/":                                 {},
+		"https://github.com/group/sub/monitoring":             {},
+		"https://github.com/example/..":                       {},
+		"https://github.com/example/mo%20nitoring":            {},
+		"git://github.com/example/monitoring":                 {},
+		"https://tok\x00en@github.com/example/secret-planted": {},
 	}
 	for raw, want := range tests {
 		got, err := ParseRepo(raw)
@@ -91,10 +91,10 @@ func TestParseRepo(t *testing.T) {
 			t.Errorf("%q: the error quotes the URL: %v", raw, err)
 		}
 	}
-	if owner, name, err := ParseName("acme/monitoring"); owner != "acme" || name != "monitoring" || err != nil {
+	if owner, name, err := ParseName("example/monitoring"); owner != "example" || name != "monitoring" || err != nil {
 		t.Errorf("%s %s %v", owner, name, err)
 	}
-	if _, _, err := ParseName("acme"); err == nil {
+	if _, _, err := ParseName("example"); err == nil {
 		t.Error("a name without a slash is taken")
 	}
 }
